@@ -1,0 +1,2 @@
+//! Rowel cli.
+fn main() {}

@@ -1,0 +1,207 @@
+//! The heap of one isolate: its regions, the write barrier, and the well-known objects.
+//!
+//! Address order decides what an object is: below `old_start` it is young; from there on it is
+//! old: in the boot region when below `boot_end`, private after that. So the write barrier is two
+//! compares. Allocation never moves an object; collections happen only when the interpreter asks
+//! for one at a safepoint.
+
+use std::ops::{Deref, Range};
+
+use crate::cage::{Cage, Memory};
+use crate::header::{Header, REMEMBERED_BIT};
+use crate::layout::special;
+use crate::old_space::OldSpace;
+use crate::oop::{Address, ClassIndex, Oop};
+use crate::space::Nursery;
+
+/// The object memory of one isolate.
+#[derive(Debug)]
+pub struct Heap {
+    pub(crate) memory: Memory,
+    /// Eden and the survivor spaces.
+    pub nursery: Nursery,
+    /// Everything older.
+    pub old: OldSpace,
+    /// Where old objects start: the end of the nursery.
+    pub(crate) old_start: u64,
+    /// The boot region.
+    pub(crate) boot: Range<u64>,
+    /// Old objects that may refer to young ones.
+    pub(crate) remembered: Vec<Oop>,
+    /// Boot objects that may refer to private old ones.
+    pub(crate) boot_remembered: rustc_hash::FxHashSet<Oop>,
+    /// The image's special objects array.
+    pub(crate) special_objects: Oop,
+    /// The hidden roots: class table pages and the rest.
+    pub(crate) hidden_roots: Oop,
+    pub(crate) nil: Oop,
+    pub(crate) true_object: Oop,
+    pub(crate) false_object: Oop,
+    /// The last identity hash handed out; never 0.
+    pub(crate) last_hash: u32,
+    /// First class table index that may be free.
+    pub(crate) class_table_hint: u32,
+    /// Whether a forwarder may be reachable: set by become, cleared by a full collection.
+    pub has_forwarders: bool,
+    /// Set when eden ran past its soft limit: the interpreter should collect at the next safepoint.
+    pub needs_scavenge: bool,
+    /// Set when old space grew enough that a full collection is due.
+    pub needs_full_collection: bool,
+    /// The reservation; last, so that it is dropped last.
+    pub(crate) cage: Cage,
+}
+
+impl Deref for Heap {
+    type Target = Memory;
+    #[inline(always)]
+    fn deref(&self) -> &Memory {
+        &self.memory
+    }
+}
+
+impl Heap {
+    /// Raw access, to keep in a register.
+    #[inline(always)]
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// The cage.
+    pub fn cage(&self) -> &Cage {
+        &self.cage
+    }
+
+    /// The boot region.
+    pub fn boot_region(&self) -> Range<Address> {
+        Address(self.boot.start)..Address(self.boot.end)
+    }
+
+    /// Whether the oop refers to an object in the nursery.
+    #[inline(always)]
+    pub fn is_young(&self, oop: Oop) -> bool {
+        oop.is_pointer() && oop.0 < self.old_start
+    }
+
+    /// Whether the oop refers to an object in the boot region.
+    #[inline(always)]
+    pub fn is_boot(&self, oop: Oop) -> bool {
+        oop.is_pointer() && self.boot.contains(&oop.0)
+    }
+
+    /// Write a reference into slot `index` (from 0), with the write barrier.
+    #[inline(always)]
+    pub fn store(&mut self, object: Oop, index: usize, value: Oop) {
+        self.memory.store_unchecked(object, index, value);
+        if object.0 >= self.old_start && value.is_pointer() {
+            self.note_store(object, value);
+        }
+    }
+
+    /// The slow half of the barrier: `object` is old, `value` a pointer.
+    #[inline]
+    pub fn note_store(&mut self, object: Oop, value: Oop) {
+        if value.0 < self.old_start {
+            self.remember(object);
+        } else if object.0 < self.boot.end && value.0 >= self.boot.end {
+            self.boot_remembered.insert(object);
+        }
+    }
+
+    /// Put an old object into the old → nursery remembered set.
+    pub fn remember(&mut self, object: Oop) {
+        let header = self.memory.header(object);
+        if !header.is_remembered() {
+            self.memory.set_header(object, Header(header.0 | REMEMBERED_BIT));
+            self.remembered.push(object);
+        }
+    }
+
+    /// `nil`.
+    #[inline(always)]
+    pub fn nil(&self) -> Oop {
+        self.nil
+    }
+
+    /// `true`.
+    #[inline(always)]
+    pub fn true_object(&self) -> Oop {
+        self.true_object
+    }
+
+    /// `false`.
+    #[inline(always)]
+    pub fn false_object(&self) -> Oop {
+        self.false_object
+    }
+
+    /// The Boolean for `value`.
+    #[inline(always)]
+    pub fn boolean(&self, value: bool) -> Oop {
+        if value { self.true_object } else { self.false_object }
+    }
+
+    /// The special objects array.
+    pub fn special_objects(&self) -> Oop {
+        self.special_objects
+    }
+
+    /// Install another special objects array and read the well-known objects from it.
+    pub fn set_special_objects(&mut self, array: Oop) {
+        self.special_objects = array;
+        self.nil = self.memory.fetch(array, special::NIL);
+        self.false_object = self.memory.fetch(array, special::FALSE);
+        self.true_object = self.memory.fetch(array, special::TRUE);
+    }
+
+    /// Entry `index` (see [`special`]) of the special objects array; nil when the array is shorter.
+    pub fn special(&self, index: usize) -> Oop {
+        if (index as u64) < self.memory.slot_count(self.special_objects) {
+            self.memory.follow(self.memory.fetch(self.special_objects, index))
+        } else {
+            self.nil
+        }
+    }
+
+    /// Replace entry `index` of the special objects array.
+    pub fn set_special(&mut self, index: usize, value: Oop) {
+        self.store(self.special_objects, index, value);
+    }
+
+    /// The bytes of a byte-like object, odd bytes excluded; for compiled code these include literals.
+    pub fn bytes(&self, object: Oop) -> &[u8] {
+        let size = self.memory.byte_size(object);
+        self.memory.slice(self.memory.slot_address(object, 0), size)
+    }
+
+    /// The bytes of a bits object, to change.
+    pub fn bytes_mut(&mut self, object: Oop) -> &mut [u8] {
+        let size = self.memory.byte_size(object);
+        self.memory.slice_mut(self.memory.slot_address(object, 0), size)
+    }
+
+    /// The identity hash of an object that is not a class: made at the first call, never 0.
+    pub fn identity_hash(&mut self, object: Oop) -> u32 {
+        let header = self.memory.header(object);
+        if header.hash() != 0 {
+            return header.hash();
+        }
+        // A full-period step of a 22-bit linear congruential generator, skipping 0.
+        self.last_hash = (self.last_hash.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
+            & (crate::header::HASH_MASK as u32);
+        self.last_hash = self.last_hash.max(1);
+        self.memory.set_header(object, header.with_hash(self.last_hash));
+        self.last_hash
+    }
+
+    /// The class of any oop.
+    #[inline]
+    pub fn class_of(&self, oop: Oop) -> Oop {
+        self.class_at(self.memory.class_index(oop))
+    }
+
+    /// Whether the oop is an object whose header carries `class`.
+    #[inline(always)]
+    pub fn has_class_index(&self, oop: Oop, class: ClassIndex) -> bool {
+        self.memory.class_index(oop) == class
+    }
+}

@@ -1,0 +1,31 @@
+//! The Spur object memory: everything about how objects are laid out, found, made and reclaimed.
+//!
+//! | concept | where |
+//! |---|---|
+//! | the reserved range that holds all objects of one isolate | [`cage`] |
+//! | references and addresses | [`oop`] |
+//! | the header word of every object | [`header`], [`format`] |
+//! | well-known indices (special objects, class indices) | [`layout`] |
+//! | the heap itself: reading, writing, allocating | [`heap`] |
+//!
+//! Knows nothing of bytecodes or frames. Facts come from VMMaker's `SpurMemoryManager`,
+//! `Spur64BitMemoryManager` and their helpers.
+#![expect(unsafe_code, reason = "the object memory reads and writes raw words of the cage")]
+
+pub mod access;
+
+pub mod cage;
+pub mod class_table;
+pub mod format;
+pub mod header;
+pub mod heap;
+pub mod layout;
+pub mod old_space;
+pub mod oop;
+pub mod space;
+
+pub use cage::Cage;
+pub use format::Format;
+pub use header::Header;
+pub use heap::Heap;
+pub use oop::{Address, ClassIndex, Oop};

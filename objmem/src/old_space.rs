@@ -1,0 +1,55 @@
+//! Private old space: segments of the cage after the boot region, and allocation in them.
+
+use crate::cage::Cage;
+use crate::format::Format;
+use crate::header::{OVERFLOW_SLOTS, WORD};
+use crate::heap::Heap;
+use crate::oop::{Address, ClassIndex, Oop};
+use crate::space::Space;
+
+/// Bytes by which old space grows at least.
+pub const GROWTH_BYTES: u64 = 4 << 20;
+
+/// The private old segments of a heap.
+#[derive(Debug, Default)]
+pub struct OldSpace {
+    /// The segments, in ascending order.
+    pub segments: Vec<Space>,
+    /// Where the next segment may start.
+    pub frontier: u64,
+    /// Bytes of all segments together may not exceed this.
+    pub limit_bytes: u64,
+}
+
+impl OldSpace {
+    /// Room for `bytes` at the end of some segment, growing by a segment where needed.
+    fn reserve(&mut self, cage: &Cage, bytes: u64) -> Option<u64> {
+        for segment in self.segments.iter_mut().rev() {
+            if segment.next + bytes <= segment.limit {
+                let start = segment.next;
+                segment.next += bytes;
+                return Some(start);
+            }
+        }
+        let size = bytes.max(GROWTH_BYTES).next_multiple_of(crate::cage::PAGE);
+        let used: u64 = self.segments.iter().map(|s| s.limit - s.start).sum();
+        let start = self.frontier;
+        if used + size > self.limit_bytes || start + size > cage.range().end.0 {
+            return None;
+        }
+        cage.commit(Address(start)..Address(start + size)).ok()?;
+        self.frontier = start + size;
+        self.segments.push(Space { start, next: start + bytes, limit: start + size });
+        Some(start)
+    }
+}
+
+impl Heap {
+    /// An object in private old space, its slots undefined. `None` when memory is used up.
+    pub fn allocate_old(&mut self, class: ClassIndex, format: Format, slots: u64) -> Option<Oop> {
+        let overflow = if slots >= OVERFLOW_SLOTS { WORD } else { 0 };
+        let bytes = overflow + WORD + slots.max(1) * WORD;
+        let start = self.old.reserve(&self.cage, bytes)?;
+        Some(self.write_headers(start, class, format, slots))
+    }
+}

@@ -1,0 +1,118 @@
+//! The nursery: eden and two survivor spaces, and bump allocation in eden.
+
+use crate::format::Format;
+use crate::header::{Header, OVERFLOW_COUNT_MASK, OVERFLOW_SLOTS, SLOTS_SHIFT, WORD};
+use crate::heap::Heap;
+use crate::oop::{Address, ClassIndex, Oop};
+
+/// A contiguous range filled from its start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Space {
+    /// First byte.
+    pub start: u64,
+    /// Where the next object goes.
+    pub next: u64,
+    /// One past the last byte.
+    pub limit: u64,
+}
+
+/// Eden and the two survivor spaces.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nursery {
+    /// Where new objects are made.
+    pub eden: Space,
+    /// Past this address of eden a scavenge is due, though allocation goes on.
+    pub soft_limit: u64,
+    /// Survivors of the last scavenge.
+    pub past: Space,
+    /// Empty but during a scavenge.
+    pub future: Space,
+}
+
+/// Objects of more slots than this go to old space at once.
+pub const LARGEST_YOUNG_SLOTS: u64 = 8 << 10;
+
+impl Space {
+    /// An empty space.
+    pub const fn new(start: u64, limit: u64) -> Space {
+        Space { start, next: start, limit }
+    }
+
+    /// Whether `address` lies in it.
+    pub const fn contains(&self, address: u64) -> bool {
+        address >= self.start && address < self.limit
+    }
+}
+
+impl Heap {
+    /// An object of `slots` slots, their contents undefined (rubbish: fill them before the next
+    /// safepoint). Goes to eden, or to old space when large or when eden is full. `None` when
+    /// memory is used up. Never moves an object; may set [`Heap::needs_scavenge`].
+    #[inline(always)]
+    pub fn allocate(&mut self, class: ClassIndex, format: Format, slots: u64) -> Option<Oop> {
+        if slots < OVERFLOW_SLOTS {
+            let start = self.nursery.eden.next;
+            let end = start + WORD + slots.max(1) * WORD;
+            if end <= self.nursery.soft_limit {
+                self.nursery.eden.next = end;
+                self.memory.store(Address(start), Header::new(slots, format, class).0);
+                return Some(Oop(start));
+            }
+        }
+        self.allocate_slowly(class, format, slots)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn allocate_slowly(&mut self, class: ClassIndex, format: Format, slots: u64) -> Option<Oop> {
+        if slots <= LARGEST_YOUNG_SLOTS {
+            let overflow = if slots >= OVERFLOW_SLOTS { WORD } else { 0 };
+            let start = self.nursery.eden.next;
+            let end = start + overflow + WORD + slots.max(1) * WORD;
+            if end > self.nursery.soft_limit {
+                self.needs_scavenge = true;
+            }
+            if end <= self.nursery.eden.limit {
+                self.nursery.eden.next = end;
+                return Some(self.write_headers(start, class, format, slots));
+            }
+        }
+        let object = self.allocate_old(class, format, slots)?;
+        if format.is_pointers() {
+            // Its slots may receive young references without the barrier.
+            self.remember(object);
+        }
+        Some(object)
+    }
+
+    /// Write overflow word and header of an object at `start`.
+    pub(crate) fn write_headers(
+        &self,
+        start: u64,
+        class: ClassIndex,
+        format: Format,
+        slots: u64,
+    ) -> Oop {
+        let mut at = Address(start);
+        if slots >= OVERFLOW_SLOTS {
+            let word = OVERFLOW_SLOTS << SLOTS_SHIFT | slots & OVERFLOW_COUNT_MASK;
+            self.memory.store(at, word);
+            at = at.plus(WORD);
+        }
+        self.memory.store(at, Header::new(slots, format, class).0);
+        at.oop()
+    }
+
+    /// Like [`allocate`](Self::allocate), with every slot nil (references) or zero (bits).
+    pub fn allocate_filled(
+        &mut self,
+        class: ClassIndex,
+        format: Format,
+        slots: u64,
+    ) -> Option<Oop> {
+        let object = self.allocate(class, format, slots)?;
+        let fill = if format.is_pointers() { self.nil.0 } else { 0 };
+        self.memory.fill(self.memory.slot_address(object, 0), slots.max(1), fill);
+        Some(object)
+    }
+}

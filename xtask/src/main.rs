@@ -1,0 +1,2 @@
+//! Rowel xtask.
+fn main() {}
