@@ -178,11 +178,12 @@ impl Cage {
     }
 
     fn locate(&self, range: &Range<Address>) -> io::Result<(*mut libc::c_void, usize)> {
-        let start = self.low + (range.start.0.wrapping_sub(self.low)) / PAGE * PAGE;
-        let end = self.page_up(range.end).0;
-        if start < self.low || end > self.low + self.bytes || end < start {
+        let high = self.low + self.bytes;
+        if range.start.0 < self.low || range.end.0 > high || range.end < range.start {
             return Err(io::Error::other(format!("{range:?} lies outside the cage")));
         }
+        let start = self.low + (range.start.0 - self.low) / PAGE * PAGE;
+        let end = self.page_up(range.end).0;
         // SAFETY: the offset was just checked against the reservation.
         let native = unsafe { self.native.add((start - self.low) as usize) };
         Ok((native.cast(), (end - start) as usize))
