@@ -1,1 +1,18 @@
-//! Rowel interpreter.
+//! The interpreter of Rowel: what compiled code, contexts and frames look like, and what primitives
+//! answer.
+//!
+//! | concept | where |
+//! |---|---|
+//! | compiled methods: header word, literals, primitive number | [`method`] |
+//! | the one frame layout of all tiers | [`frame`] |
+//! | slots of contexts, closures, processes and the rest | [`layout`] |
+//! | why a primitive failed | [`failure`] |
+//! | numbers: SmallInteger and Float arithmetic of bytecodes and primitives | [`arithmetic`] |
+//!
+//! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
+
+pub mod arithmetic;
+pub mod failure;
+pub mod frame;
+pub mod layout;
+pub mod method;

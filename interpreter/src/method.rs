@@ -1,0 +1,180 @@
+//! Compiled methods and blocks as they lie in the heap: header word, literals, bytecodes, trailer.
+//!
+//! ```text
+//! slot 0: header, a SmallInteger          bits of its value
+//!   14..0 number of literals   15 optimised   16 has primitive   17 large frame
+//!   23..18 temporaries, arguments included    27..24 arguments   29..28 flags
+//!   negative: the alternate bytecode set (SistaV1)
+//! slots 1..: literals; then bytes
+//! ```
+//!
+//! Source: `StackInterpreter class>>#initializeMethodIndices`,
+//! `StackInterpreter>>#primitiveIndexOfMethod:header:`.
+
+use rowel_objmem::cage::Memory;
+use rowel_objmem::{Format, Oop};
+
+use crate::layout::context;
+
+/// Bytes of a slot.
+const WORD: u64 = 8;
+/// First byte of a call-primitive bytecode in V3PlusClosures.
+const V3_CALL_PRIMITIVE: u8 = 139;
+/// First byte of a call-primitive bytecode in SistaV1.
+const SISTA_CALL_PRIMITIVE: u8 = 248;
+
+/// The bytecode set of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BytecodeSet {
+    /// SqueakV3PlusClosures, the primary set.
+    V3PlusClosures,
+    /// SistaV1, the alternate set.
+    SistaV1,
+}
+
+/// The decoded header word of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MethodHeader(i64);
+
+impl MethodHeader {
+    /// From the SmallInteger in slot 0 (its value).
+    pub const fn from_value(value: i64) -> Self {
+        Self(value)
+    }
+
+    /// Number of literals.
+    pub const fn num_literals(self) -> usize {
+        (self.0 & 0x7FFF) as usize
+    }
+
+    /// Whether the method starts with a call-primitive bytecode.
+    pub const fn has_primitive(self) -> bool {
+        self.0 & 0x1_0000 != 0
+    }
+
+    /// Whether it needs a large context.
+    pub const fn needs_large_frame(self) -> bool {
+        self.0 & 0x2_0000 != 0
+    }
+
+    /// Arguments and temporaries together.
+    pub const fn num_temps(self) -> usize {
+        (self.0 >> 18 & 0x3F) as usize
+    }
+
+    /// Arguments.
+    pub const fn num_args(self) -> usize {
+        (self.0 >> 24 & 0xF) as usize
+    }
+
+    /// The bytecode set: the sign says.
+    pub const fn bytecode_set(self) -> BytecodeSet {
+        if self.0 < 0 { BytecodeSet::SistaV1 } else { BytecodeSet::V3PlusClosures }
+    }
+
+    /// Slots of a context for it.
+    pub const fn context_slots(self) -> usize {
+        if self.needs_large_frame() { context::LARGE_SLOTS } else { context::SMALL_SLOTS }
+    }
+}
+
+/// Whether `oop` is compiled code whose header and literals lie inside it.
+pub fn is_well_formed(memory: Memory, oop: Oop) -> bool {
+    oop.is_pointer()
+        && memory.format(oop) >= Format::COMPILED_METHOD
+        && memory.slot_count(oop) > 0
+        && memory.fetch(oop, 0).is_small_integer()
+        && header(memory, oop).num_literals() < memory.slot_count(oop) as usize
+        && header(memory, oop).num_args() <= header(memory, oop).num_temps()
+}
+
+/// The header of a compiled method.
+#[inline]
+pub fn header(memory: Memory, method: Oop) -> MethodHeader {
+    MethodHeader(memory.fetch(method, 0).integer_value())
+}
+
+/// Literal `index` (from 0).
+#[inline]
+pub fn literal(memory: Memory, method: Oop, index: usize) -> Oop {
+    memory.fetch(method, 1 + index)
+}
+
+/// Offset in bytes of the first bytecode from the start of the method's first slot.
+#[inline]
+pub fn first_bytecode(memory: Memory, method: Oop) -> usize {
+    (1 + header(memory, method).num_literals()) * WORD as usize
+}
+
+/// The primitive number, 0 when there is none.
+pub fn primitive_number(memory: Memory, method: Oop) -> u16 {
+    let header = header(memory, method);
+    let first = first_bytecode(memory, method);
+    if !header.has_primitive() || first + 3 > memory.byte_size(method) as usize {
+        return 0;
+    }
+    let expected = match header.bytecode_set() {
+        BytecodeSet::V3PlusClosures => V3_CALL_PRIMITIVE,
+        BytecodeSet::SistaV1 => SISTA_CALL_PRIMITIVE,
+    };
+    if memory.fetch_byte(method, first) != expected {
+        return 0;
+    }
+    u16::from(memory.fetch_byte(method, first + 1))
+        | u16::from(memory.fetch_byte(method, first + 2)) << 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rowel_objmem::{Address, Cage, ClassIndex, Header};
+
+    fn method_in(cage: &Cage, header_value: i64, code: &[u8]) -> Oop {
+        let at = Address(cage.range().start.0 + 4096);
+        cage.commit(at..at.plus(4096)).expect("memory");
+        let memory = cage.memory();
+        let literals = MethodHeader(header_value).num_literals() as u64;
+        let bytes = (1 + literals) * WORD + code.len() as u64;
+        let format = Format::COMPILED_METHOD.for_elements(bytes);
+        let slots = bytes.div_ceil(WORD);
+        memory.store(at, Header::new(slots, format, ClassIndex(40)).0);
+        let method = at.oop();
+        memory.store_unchecked(method, 0, Oop::small_integer(header_value));
+        for (index, byte) in code.iter().enumerate() {
+            memory.store_byte(method, ((1 + literals) * WORD) as usize + index, *byte);
+        }
+        method
+    }
+
+    #[test]
+    fn header_fields_are_where_the_drawing_says() {
+        let header = MethodHeader((2 << 24) | (5 << 18) | 0x2_0000 | 0x1_0000 | 7 | i64::MIN >> 3);
+        assert_eq!(header.num_args(), 2);
+        assert_eq!(header.num_temps(), 5);
+        assert_eq!(header.num_literals(), 7);
+        assert!(header.has_primitive() && header.needs_large_frame());
+        assert_eq!(header.bytecode_set(), BytecodeSet::SistaV1);
+        assert_eq!(header.context_slots(), 62);
+    }
+
+    #[test]
+    fn primitive_numbers_are_little_endian_after_the_call_bytecode() {
+        let cage = Cage::reserve(Address(0x1_0000), 1 << 20).expect("addresses");
+        let sista = method_in(&cage, (0x1_0000 | 2) | i64::MIN >> 3, &[248, 0x2A, 0x02, 0x5C]);
+        assert!(is_well_formed(cage.memory(), sista));
+        assert_eq!(primitive_number(cage.memory(), sista), 0x22A);
+        assert_eq!(first_bytecode(cage.memory(), sista), 24);
+        let v3 = method_in(&cage, 0x1_0000, &[139, 60, 0, 0x7C]);
+        assert_eq!(primitive_number(cage.memory(), v3), 60);
+        let none = method_in(&cage, 0, &[139, 60, 0, 0x7C]);
+        assert_eq!(primitive_number(cage.memory(), none), 0);
+    }
+
+    #[test]
+    fn a_literal_count_beyond_the_object_is_not_well_formed() {
+        let cage = Cage::reserve(Address(0x1_0000), 1 << 20).expect("addresses");
+        let method = method_in(&cage, 0, &[0x5C]);
+        cage.memory().store_unchecked(method, 0, Oop::small_integer(500));
+        assert!(!is_well_formed(cage.memory(), method));
+    }
+}
