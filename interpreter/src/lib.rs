@@ -5,6 +5,8 @@
 //! |---|---|
 //! | compiled methods: header word, literals, primitive number | [`method`] |
 //! | the one frame layout of all tiers | [`frame`] |
+//! | the VM stack and its pages | [`stack`] |
+//! | translated code: the words that the interpreter runs | [`operation`] |
 //! | slots of contexts, closures, processes and the rest | [`layout`] |
 //! | why a primitive failed | [`failure`] |
 //! | numbers: SmallInteger and Float arithmetic of bytecodes and primitives | [`arithmetic`] |
@@ -16,3 +18,5 @@ pub mod failure;
 pub mod frame;
 pub mod layout;
 pub mod method;
+pub mod operation;
+pub mod stack;

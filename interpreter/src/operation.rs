@@ -1,0 +1,234 @@
+//! Operations: what the interpreter runs. A method is translated once from either bytecode set into
+//! these fixed-width words, kept off the heap; extensions are folded, jumps are relative to words,
+//! and each send carries its inline cache.
+//!
+//! ```text
+//!  63           32 31        16 15   8 7    0
+//! ┌───────────────┬────────────┬──────┬──────┐
+//! │ c: i32        │ b: u16     │ a: u8│ op   │
+//! └───────────────┴────────────┴──────┴──────┘
+//! ```
+//!
+//! A send is followed by two words: the cached class index, and the code that it found.
+
+/// One word of translated code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Word(pub u64);
+
+impl Word {
+    /// Pack an operation with its operands.
+    pub const fn new(operation: Operation, a: u8, b: u16, c: i32) -> Word {
+        Word(operation as u64 | (a as u64) << 8 | (b as u64) << 16 | (c as u32 as u64) << 32)
+    }
+
+    /// The operation's number.
+    #[inline(always)]
+    pub const fn op(self) -> u8 {
+        self.0 as u8
+    }
+
+    /// Operand a.
+    #[inline(always)]
+    pub const fn a(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    /// Operand b.
+    #[inline(always)]
+    pub const fn b(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    /// Operand c.
+    #[inline(always)]
+    pub const fn c(self) -> i32 {
+        (self.0 >> 32) as i32
+    }
+}
+
+/// Calls `$mac` with every operation: doc, name, words it takes (itself and inline data).
+#[macro_export]
+macro_rules! for_each_operation {
+    ($mac:ident) => {
+        $mac! {
+            /// Push instance variable b of the receiver.
+            PushReceiverVariable = 1;
+            /// Push the value of the association in literal b.
+            PushLiteralVariable = 1;
+            /// Push literal b.
+            PushLiteral = 1;
+            /// Push argument or temporary b.
+            PushTemp = 1;
+            /// Push the receiver.
+            PushReceiver = 1;
+            /// Push true.
+            PushTrue = 1;
+            /// Push false.
+            PushFalse = 1;
+            /// Push nil.
+            PushNil = 1;
+            /// Push the SmallInteger c.
+            PushInteger = 1;
+            /// Push the Character c.
+            PushCharacter = 1;
+            /// Push the context of this frame.
+            PushThisContext = 1;
+            /// Push the running process.
+            PushThisProcess = 1;
+            /// Push the top again.
+            Duplicate = 1;
+            /// Drop the top.
+            Pop = 1;
+            /// Store the top in instance variable b; drop it when a is 1.
+            StoreReceiverVariable = 1;
+            /// Store the top in the association in literal b; drop it when a is 1.
+            StoreLiteralVariable = 1;
+            /// Store the top in argument or temporary b; drop it when a is 1.
+            StoreTemp = 1;
+            /// Push element b of the temporary vector in temporary c.
+            PushRemoteTemp = 1;
+            /// Store the top in element b of the vector in temporary c; drop it when a is 1.
+            StoreRemoteTemp = 1;
+            /// Push a new Array of b elements; take them off the stack when a is 1.
+            PushNewArray = 1;
+            /// Push a BlockClosure: a arguments, b copied values, start at bytecode offset c.
+            PushClosure = 1;
+            /// Push a FullBlockClosure on literal b: a copied values, c the flags of its bytecode.
+            PushFullClosure = 1;
+            /// Go on c words further.
+            Jump = 1;
+            /// Go back c words, noticing interrupts.
+            JumpBack = 1;
+            /// Take the top; go on c words further when it is true.
+            JumpIfTrue = 1;
+            /// Take the top; go on c words further when it is false.
+            JumpIfFalse = 1;
+            /// Return the receiver from the method.
+            ReturnReceiver = 1;
+            /// Return true from the method.
+            ReturnTrue = 1;
+            /// Return false from the method.
+            ReturnFalse = 1;
+            /// Return nil from the method.
+            ReturnNil = 1;
+            /// Return the top from the method.
+            ReturnTop = 1;
+            /// Return the top from the block to its caller.
+            BlockReturnTop = 1;
+            /// Return nil from the block to its caller.
+            BlockReturnNil = 1;
+            /// Send literal b with a arguments.
+            Send = 3;
+            /// Send literal b with a arguments, looked up above the method's class.
+            SendSuper = 3;
+            /// Send literal b with a arguments, looked up above the class on top of the stack.
+            SendDirectedSuper = 3;
+            /// Send special selector b with a arguments.
+            SendSpecial = 3;
+            /// `+`; special selector b when not two SmallIntegers or floats.
+            Add = 3;
+            /// `-`.
+            Subtract = 3;
+            /// `<`.
+            Less = 3;
+            /// `>`.
+            Greater = 3;
+            /// `<=`.
+            LessOrEqual = 3;
+            /// `>=`.
+            GreaterOrEqual = 3;
+            /// `=`.
+            Equal = 3;
+            /// `~=`.
+            NotEqual = 3;
+            /// `*`.
+            Multiply = 3;
+            /// `/`.
+            Divide = 3;
+            /// `\\`.
+            Modulo = 3;
+            /// `bitShift:`.
+            BitShift = 3;
+            /// `//`.
+            FloorDivide = 3;
+            /// `bitAnd:`.
+            BitAnd = 3;
+            /// `bitOr:`.
+            BitOr = 3;
+            /// `==`.
+            Identical = 1;
+            /// `~~`.
+            NotIdentical = 1;
+            /// `class`.
+            Class = 1;
+            /// `at:`.
+            At = 3;
+            /// `at:put:`.
+            AtPut = 3;
+            /// `size`.
+            Size = 3;
+            /// A bytecode that its set does not define, number b: the image's unknownBytecode.
+            Illegal = 1;
+        }
+    };
+}
+
+macro_rules! define {
+    ($( $(#[$doc:meta])* $name:ident = $words:literal; )*) => {
+        /// An operation.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Operation { $( $(#[$doc])* $name, )* }
+
+        /// Name and size in words of each operation, by number.
+        pub const OPERATIONS: &[(&str, usize)] = &[ $( (stringify!($name), $words), )* ];
+
+        impl Operation {
+            /// Every operation, by number.
+            pub const ALL: &[Operation] = &[ $( Operation::$name, )* ];
+        }
+    };
+}
+for_each_operation!(define);
+
+/// A disassembly of translated code, a line an operation: word index, name, operands.
+pub fn disassemble(words: &[Word]) -> String {
+    use std::fmt::Write;
+    let mut listing = String::new();
+    let mut index = 0;
+    while let Some(word) = words.get(index) {
+        let Some((name, size)) = OPERATIONS.get(word.op() as usize) else {
+            return listing;
+        };
+        writeln!(listing, "{index:4} {name} {} {} {}", word.a(), word.b(), word.c())
+            .expect("writing to a string");
+        index += size;
+    }
+    listing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operands_come_back_as_packed() {
+        let word = Word::new(Operation::JumpIfFalse, 255, 65535, -7);
+        assert_eq!((word.a(), word.b(), word.c()), (255, 65535, -7));
+        assert_eq!(Operation::ALL[word.op() as usize], Operation::JumpIfFalse);
+    }
+
+    #[test]
+    fn a_listing_skips_the_words_of_inline_caches() {
+        let words = [
+            Word::new(Operation::PushReceiver, 0, 0, 0),
+            Word::new(Operation::Send, 0, 3, 0),
+            Word(0),
+            Word(0),
+            Word::new(Operation::ReturnTop, 0, 0, 0),
+        ];
+        let lines = "   0 PushReceiver 0 0 0\n   1 Send 0 3 0\n   4 ReturnTop 0 0 0\n";
+        assert_eq!(disassemble(&words), lines);
+    }
+}
