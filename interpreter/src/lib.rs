@@ -6,6 +6,7 @@
 //! | compiled methods: header word, literals, primitive number | [`method`] |
 //! | the one frame layout of all tiers | [`frame`] |
 //! | the VM stack and its pages | [`stack`] |
+//! | translated methods and their inline caches | [`code`] |
 //! | translated code: the words that the interpreter runs | [`operation`] |
 //! | slots of contexts, closures, processes and the rest | [`layout`] |
 //! | why a primitive failed | [`failure`] |
@@ -14,6 +15,7 @@
 //! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
 
 pub mod arithmetic;
+pub mod code;
 pub mod failure;
 pub mod frame;
 pub mod layout;

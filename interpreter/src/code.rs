@@ -1,0 +1,274 @@
+//! Translated methods, off the heap: their words, where each came from, and how to call them.
+//!
+//! This is the one module of the interpreter with unsafe code. The argument: a [`CodeRef`] and an
+//! [`Ip`] point into a [`MethodCode`] that a [`CodeStore`] owns and never moves. The store frees
+//! code only in [`CodeStore::retain`], whose caller has shown that no frame and no inline cache
+//! refers to it. An `Ip` only ever advances over words that the translator wrote: it checks every
+//! jump target, and its last word is a return, so no path runs off the end.
+#![expect(unsafe_code, reason = "the interpreter's program counter; argued above")]
+
+use std::ptr::NonNull;
+
+use rowel_objmem::{ClassIndex, Oop};
+
+use crate::operation::Word;
+
+/// A method or block, translated.
+#[derive(Debug)]
+pub struct MethodCode {
+    /// The compiled method in the heap; kept up to date by the collector, not kept alive by it.
+    pub method: Oop,
+    /// The words to run; inline caches in them change while running.
+    words: Box<[Word]>,
+    /// For each word, the offset of its bytecode from the method's first slot.
+    offsets: Box<[u32]>,
+    /// Number of arguments.
+    pub num_args: u8,
+    /// Arguments and temporaries together.
+    pub num_temps: u8,
+    /// Words of the largest frame, header included.
+    pub frame_words: u16,
+    /// The primitive number, 0 for none.
+    pub primitive: u16,
+}
+
+/// A reference to translated code that lives in a [`CodeStore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct CodeRef(NonNull<MethodCode>);
+
+/// The program counter: points at the next word to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Ip(*mut Word);
+
+/// Owner of all translated code of an isolate.
+#[derive(Debug, Default)]
+pub struct CodeStore {
+    all: Vec<NonNull<MethodCode>>,
+}
+
+// SAFETY: the store owns what it points to, and an isolate runs on one thread at a time.
+unsafe impl Send for CodeStore {}
+
+impl MethodCode {
+    /// Code for `method`. `offsets` says of each word which bytecode it stems from.
+    pub fn new(method: Oop, words: Vec<Word>, offsets: Vec<u32>) -> MethodCode {
+        assert_eq!(words.len(), offsets.len(), "every word has an offset");
+        MethodCode {
+            method,
+            words: words.into_boxed_slice(),
+            offsets: offsets.into_boxed_slice(),
+            num_args: 0,
+            num_temps: 0,
+            frame_words: 0,
+            primitive: 0,
+        }
+    }
+
+    /// The words.
+    pub fn words(&self) -> &[Word] {
+        &self.words
+    }
+
+    /// Offset of the bytecode that word `index` stems from; past the end, that of the last.
+    pub fn offset_at(&self, index: usize) -> u32 {
+        self.offsets.get(index).or(self.offsets.last()).copied().unwrap_or(0)
+    }
+
+    /// The first word of the bytecode at `offset`, or `None` when no bytecode starts there.
+    pub fn word_at(&self, offset: u32) -> Option<usize> {
+        let index = self.offsets.partition_point(|at| *at < offset);
+        (self.offsets.get(index) == Some(&offset)).then_some(index)
+    }
+}
+
+impl CodeRef {
+    /// The code.
+    #[inline(always)]
+    pub fn get<'a>(self) -> &'a MethodCode {
+        // SAFETY: the store keeps it alive while anything refers to it (see the module).
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The reference as a stack or cache word.
+    #[inline(always)]
+    pub fn to_word(self) -> u64 {
+        self.0.as_ptr() as u64
+    }
+
+    /// The reference that [`to_word`](Self::to_word) made; `None` for 0.
+    #[inline(always)]
+    pub fn from_word(word: u64) -> Option<CodeRef> {
+        NonNull::new(word as *mut MethodCode).map(CodeRef)
+    }
+
+    /// The program counter for word `index` of this code.
+    #[inline(always)]
+    pub fn ip_at(self, index: usize) -> Ip {
+        let words = &self.get().words;
+        debug_assert!(index < words.len(), "a program counter outside its code");
+        Ip(words.as_ptr().wrapping_add(index).cast_mut())
+    }
+
+    /// The index of the word that `ip` points at.
+    #[inline]
+    pub fn index_of(self, ip: Ip) -> usize {
+        (ip.0 as usize - self.get().words.as_ptr() as usize) / size_of::<Word>()
+    }
+}
+
+impl Ip {
+    /// The word here.
+    #[inline(always)]
+    pub fn word(self) -> Word {
+        // SAFETY: points at a word of live code (see the module).
+        unsafe { self.0.read() }
+    }
+
+    /// The counter `words` words further; negative is back.
+    #[inline(always)]
+    pub fn advanced(self, words: i32) -> Ip {
+        Ip(self.0.wrapping_offset(words as isize))
+    }
+
+    /// The class index in the inline cache of the send here.
+    #[inline(always)]
+    pub fn cached_class(self) -> u64 {
+        self.advanced(1).word().0
+    }
+
+    /// The code in the inline cache of the send here.
+    #[inline(always)]
+    pub fn cached_code(self) -> Option<CodeRef> {
+        CodeRef::from_word(self.advanced(2).word().0)
+    }
+
+    /// Fill the inline cache of the send here.
+    #[inline]
+    pub fn set_cache(self, class: ClassIndex, code: CodeRef) {
+        // SAFETY: a send takes three words (see the operation table), all of live code; the store
+        // hands out no other reference to them while the isolate runs.
+        unsafe {
+            self.0.add(1).write(Word(u64::from(class.0)));
+            self.0.add(2).write(Word(code.to_word()));
+        }
+    }
+
+    /// The counter as a stack word.
+    #[inline(always)]
+    pub fn to_word(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// The counter that [`to_word`](Self::to_word) made.
+    #[inline(always)]
+    pub fn from_word(word: u64) -> Ip {
+        Ip(word as *mut Word)
+    }
+}
+
+impl CodeStore {
+    /// Take ownership of `code`; it stays where it is until freed.
+    pub fn add(&mut self, code: MethodCode) -> CodeRef {
+        let code = NonNull::from(Box::leak(Box::new(code)));
+        self.all.push(code);
+        CodeRef(code)
+    }
+
+    /// All code.
+    pub fn iter(&self) -> impl Iterator<Item = CodeRef> + '_ {
+        self.all.iter().map(|code| CodeRef(*code))
+    }
+
+    /// Replace the method that `code` translates: the collector moved it.
+    pub fn set_method(&mut self, code: CodeRef, method: Oop) {
+        // SAFETY: the store owns it, and `&mut self` excludes other writers.
+        unsafe { (*code.0.as_ptr()).method = method };
+    }
+
+    /// Empty every inline cache.
+    pub fn flush_caches(&mut self) {
+        for code in &self.all {
+            let code = CodeRef(*code);
+            let mut index = 0;
+            while let Some(word) = code.get().words.get(index) {
+                let size = crate::operation::OPERATIONS[word.op() as usize].1;
+                if size == 3 {
+                    let ip = code.ip_at(index);
+                    // SAFETY: as for `Ip::set_cache`.
+                    unsafe {
+                        ip.0.add(1).write(Word(0));
+                        ip.0.add(2).write(Word(0));
+                    }
+                }
+                index += size;
+            }
+        }
+    }
+
+    /// Free the code that `keep` refuses. The caller has shown that no frame runs it and has
+    /// [flushed](Self::flush_caches) the caches.
+    pub fn retain(&mut self, mut keep: impl FnMut(CodeRef) -> bool) {
+        self.all.retain(|code| {
+            let kept = keep(CodeRef(*code));
+            if !kept {
+                // SAFETY: made by `Box::leak` in `add`, unreferenced by the caller's promise.
+                drop(unsafe { Box::from_raw(code.as_ptr()) });
+            }
+            kept
+        });
+    }
+}
+
+impl Drop for CodeStore {
+    fn drop(&mut self) {
+        for code in self.all.drain(..) {
+            // SAFETY: made by `Box::leak` in `add`; the isolate is going away.
+            drop(unsafe { Box::from_raw(code.as_ptr()) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Operation;
+
+    fn sample(store: &mut CodeStore) -> CodeRef {
+        let words = vec![
+            Word::new(Operation::PushReceiver, 0, 0, 0),
+            Word::new(Operation::Send, 0, 3, 0),
+            Word(0),
+            Word(0),
+            Word::new(Operation::ReturnTop, 0, 0, 0),
+        ];
+        store.add(MethodCode::new(Oop::small_integer(1), words, vec![8, 9, 9, 9, 10]))
+    }
+
+    #[test]
+    fn words_and_bytecode_offsets_map_both_ways() {
+        let mut store = CodeStore::default();
+        let code = sample(&mut store).get();
+        assert_eq!(code.word_at(9), Some(1));
+        assert_eq!(code.word_at(10), Some(4));
+        assert_eq!(code.word_at(11), None);
+        assert_eq!(code.offset_at(4), 10);
+        assert_eq!(code.offset_at(99), 10);
+    }
+
+    #[test]
+    fn inline_caches_fill_and_flush() {
+        let mut store = CodeStore::default();
+        let code = sample(&mut store);
+        let send = code.ip_at(0).advanced(1);
+        assert_eq!(send.cached_code(), None);
+        send.set_cache(ClassIndex(51), code);
+        assert_eq!((send.cached_class(), send.cached_code()), (51, Some(code)));
+        assert_eq!(code.index_of(Ip::from_word(send.to_word())), 1);
+        store.flush_caches();
+        assert_eq!((send.cached_class(), send.cached_code()), (0, None));
+        store.retain(|_| false);
+        assert_eq!(store.iter().count(), 0);
+    }
+}
