@@ -7,6 +7,7 @@
 //! jump target, and its last word is a return, so no path runs off the end.
 #![expect(unsafe_code, reason = "the interpreter's program counter; argued above")]
 
+use std::cell::Cell;
 use std::ptr::NonNull;
 
 use rowel_objmem::{ClassIndex, Oop};
@@ -19,7 +20,7 @@ pub struct MethodCode {
     /// The compiled method in the heap; kept up to date by the collector, not kept alive by it.
     pub method: Oop,
     /// The words to run; inline caches in them change while running.
-    words: Box<[Word]>,
+    words: Box<[Cell<Word>]>,
     /// For each word, the offset of its bytecode from the method's first slot.
     offsets: Box<[u32]>,
     /// Number of arguments.
@@ -40,7 +41,7 @@ pub struct CodeRef(NonNull<MethodCode>);
 /// The program counter: points at the next word to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct Ip(*mut Word);
+pub struct Ip(*const Cell<Word>);
 
 /// Owner of all translated code of an isolate.
 #[derive(Debug, Default)]
@@ -57,7 +58,7 @@ impl MethodCode {
         assert_eq!(words.len(), offsets.len(), "every word has an offset");
         MethodCode {
             method,
-            words: words.into_boxed_slice(),
+            words: words.into_iter().map(Cell::new).collect(),
             offsets: offsets.into_boxed_slice(),
             num_args: 0,
             num_temps: 0,
@@ -66,9 +67,9 @@ impl MethodCode {
         }
     }
 
-    /// The words.
-    pub fn words(&self) -> &[Word] {
-        &self.words
+    /// A copy of the words as they are now.
+    pub fn words(&self) -> Vec<Word> {
+        self.words.iter().map(Cell::get).collect()
     }
 
     /// Offset of the bytecode that word `index` stems from; past the end, that of the last.
@@ -108,7 +109,7 @@ impl CodeRef {
     pub fn ip_at(self, index: usize) -> Ip {
         let words = &self.get().words;
         debug_assert!(index < words.len(), "a program counter outside its code");
-        Ip(words.as_ptr().wrapping_add(index).cast_mut())
+        Ip(words.as_ptr().wrapping_add(index))
     }
 
     /// The index of the word that `ip` points at.
@@ -123,7 +124,7 @@ impl Ip {
     #[inline(always)]
     pub fn word(self) -> Word {
         // SAFETY: points at a word of live code (see the module).
-        unsafe { self.0.read() }
+        unsafe { (*self.0).get() }
     }
 
     /// The counter `words` words further; negative is back.
@@ -147,12 +148,10 @@ impl Ip {
     /// Fill the inline cache of the send here.
     #[inline]
     pub fn set_cache(self, class: ClassIndex, code: CodeRef) {
-        // SAFETY: a send takes three words (see the operation table), all of live code; the store
-        // hands out no other reference to them while the isolate runs.
-        unsafe {
-            self.0.add(1).write(Word(u64::from(class.0)));
-            self.0.add(2).write(Word(code.to_word()));
-        }
+        // SAFETY: a send takes three words (see the operation table), all of live code.
+        let cache = unsafe { (&*self.0.add(1), &*self.0.add(2)) };
+        cache.0.set(Word(u64::from(class.0)));
+        cache.1.set(Word(code.to_word()));
     }
 
     /// The counter as a stack word.
@@ -164,7 +163,7 @@ impl Ip {
     /// The counter that [`to_word`](Self::to_word) made.
     #[inline(always)]
     pub fn from_word(word: u64) -> Ip {
-        Ip(word as *mut Word)
+        Ip(word as *const Cell<Word>)
     }
 }
 
@@ -190,17 +189,12 @@ impl CodeStore {
     /// Empty every inline cache.
     pub fn flush_caches(&mut self) {
         for code in &self.all {
-            let code = CodeRef(*code);
+            let words = &CodeRef(*code).get().words;
             let mut index = 0;
-            while let Some(word) = code.get().words.get(index) {
-                let size = crate::operation::OPERATIONS[word.op() as usize].1;
-                if size == 3 {
-                    let ip = code.ip_at(index);
-                    // SAFETY: as for `Ip::set_cache`.
-                    unsafe {
-                        ip.0.add(1).write(Word(0));
-                        ip.0.add(2).write(Word(0));
-                    }
+            while let Some(word) = words.get(index) {
+                let size = crate::operation::OPERATIONS[word.get().op() as usize].1;
+                for cache in words.iter().skip(index + 1).take(size - 1) {
+                    cache.set(Word(0));
                 }
                 index += size;
             }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | compiled methods: header word, literals, primitive number | [`method`] |
 //! | the one frame layout of all tiers | [`frame`] |
+//! | from class and selector to method | [`lookup`], [`method_cache`] |
 //! | the VM stack and its pages | [`stack`] |
 //! | translated methods and their inline caches | [`code`] |
 //! | translated code: the words that the interpreter runs | [`operation`] |
@@ -19,6 +20,8 @@ pub mod code;
 pub mod failure;
 pub mod frame;
 pub mod layout;
+pub mod lookup;
 pub mod method;
+pub mod method_cache;
 pub mod operation;
 pub mod stack;
