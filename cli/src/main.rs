@@ -1,2 +1,120 @@
-//! Rowel cli.
-fn main() {}
+//! The `rowel` command: reads the command line and hands over to what was asked for.
+//!
+//! Owns the exit codes (0 for success, the image's own code, 1 for everything that goes wrong) and
+//! what is printed where: answers on stdout, all else on stderr. Must not know: how an option is
+//! spelled (`options`), how images are fetched (`fetch`).
+
+mod commands;
+mod fetch;
+mod options;
+
+use clap::ArgMatches;
+use clap_complete::Shell;
+use options::{Config, Request};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match words.first().and_then(|word| word.to_str()) {
+        Some("run") => drop_in(words[1..].to_vec()),
+        Some(name) if commands::SUBCOMMANDS.contains(&name) => subcommand(),
+        _ => drop_in(words),
+    }
+}
+
+/// Prints `message` on stderr and answers the exit code of a failure.
+fn fail(message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("rowel: {message}");
+    ExitCode::from(1)
+}
+
+/// The exit code for having written an answer to stdout.
+fn written(result: io::Result<()>) -> ExitCode {
+    match result.and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(format_args!("stdout: {error}")),
+    }
+}
+
+/// `rowel` in place of another VM.
+fn drop_in(words: Vec<OsString>) -> ExitCode {
+    match options::parse(words) {
+        Ok(Request::Help) => written(write!(io::stdout(), "{}", commands::command().render_help())),
+        Ok(Request::Version) => {
+            written(writeln!(io::stdout(), "rowel {}", env!("CARGO_PKG_VERSION")))
+        }
+        Ok(Request::Run(config)) => run(&config),
+        Err(error) => fail(format_args!("{error}\nrowel --help lists what there is")),
+    }
+}
+
+/// A subcommand other than `run`; clap reports what is wrong with its words.
+fn subcommand() -> ExitCode {
+    let matches = match commands::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let code = if error.use_stderr() { 1 } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(error) => fail(error),
+            };
+        }
+    };
+    match matches.subcommand() {
+        Some(("fetch", arguments)) => fetch_cuis(arguments),
+        Some(("completions", arguments)) => match arguments.get_one::<Shell>("shell") {
+            Some(&shell) => {
+                let mut script = Vec::new();
+                commands::write_completions(shell, &mut script);
+                written(io::stdout().write_all(&script))
+            }
+            None => fail("no shell was named"),
+        },
+        Some(("man", _)) => written(commands::write_man(&mut io::stdout())),
+        _ => fail("rowel --help lists the commands"),
+    }
+}
+
+/// `rowel fetch cuis`.
+fn fetch_cuis(arguments: &ArgMatches) -> ExitCode {
+    match fetch::cuis(arguments.get_flag("force")) {
+        Ok(path) => written(writeln!(io::stdout(), "{}", path.display())),
+        Err(error) => fail(error),
+    }
+}
+
+/// Runs the image that `config` asks for. This version finds the image and says that it cannot.
+fn run(config: &Config) -> ExitCode {
+    if let Some(directory) = &config.working_directory
+        && let Err(error) = std::env::set_current_dir(directory)
+    {
+        return fail(format_args!("{}: {error}", directory.display()));
+    }
+    match find_image(config) {
+        Ok(image) => fail(format_args!(
+            "{}: running an image is not yet available in this version",
+            image.display()
+        )),
+        Err(message) => fail(message),
+    }
+}
+
+/// The image named, by the command line or by `SQUEAK_IMAGE`, else the one in the cache. A name
+/// may lack its `.image`.
+fn find_image(config: &Config) -> Result<PathBuf, String> {
+    let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
+    if let Some(path) = config.image.clone().or(named.map(PathBuf::from)) {
+        let mut with_suffix = path.clone().into_os_string();
+        with_suffix.push(".image");
+        return [path.clone(), with_suffix.into()]
+            .into_iter()
+            .find(|candidate| candidate.is_file())
+            .ok_or_else(|| format!("{}: no such image", path.display()));
+    }
+    fetch::cached_cuis().filter(|path| path.is_file()).ok_or_else(|| {
+        "no image was named and none is in the cache; `rowel fetch cuis` gets one".to_owned()
+    })
+}

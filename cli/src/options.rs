@@ -1,0 +1,367 @@
+//! The option grammar of Cog on Unix and of the Pharo VM, which `rowel` stands in for.
+//!
+//! Owns the one table of options and the pure function from a command line to a [`Request`].
+//! Must not know: files, the environment, the interpreter, or what an option is used for later.
+//! Facts come from Cog's `platforms/unix` (the main module, the X11 display module) and from the
+//! Pharo VM's `src/parameters`.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// How many further words an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arity {
+    /// A flag.
+    None,
+    /// One value: the next word, or behind an equals sign.
+    One,
+    /// Two values, in the next two words.
+    Two,
+    /// A flag that may carry a number behind an equals sign.
+    MaybeEquals,
+}
+
+/// What an option does here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// Accepted so that launchers work; no effect beyond what the image sees of it.
+    Accepted,
+    Help,
+    Version,
+    Eden,
+    MaxOldSpace,
+    StackPages,
+    ExternalSemaphores,
+    WorkingDirectory,
+}
+
+use Arity::{MaybeEquals, None as Flag, One, Two};
+use Meaning::Accepted;
+
+/// Every option, without its dashes, in the order of the peers' help texts.
+const OPTIONS: &[(&str, Arity, Meaning)] = &[
+    // General
+    ("help", Flag, Meaning::Help),
+    ("h", Flag, Meaning::Help),
+    ("version", Flag, Meaning::Version),
+    ("plugins", One, Accepted),
+    ("noevents", Flag, Accepted),
+    ("notimer", Flag, Accepted),
+    ("single", Flag, Accepted),
+    // Display and sound
+    ("vm", One, Accepted),
+    ("headless", Flag, Accepted),
+    ("nodisplay", Flag, Accepted),
+    ("nosound", Flag, Accepted),
+    ("nomixer", Flag, Accepted),
+    ("quartz", Flag, Accepted),
+    ("display", One, Accepted),
+    ("fullscreen", Flag, Accepted),
+    ("fullscreenDirect", Flag, Accepted),
+    ("title", One, Accepted),
+    ("notitle", Flag, Accepted),
+    ("iconic", Flag, Accepted),
+    ("lazy", Flag, Accepted),
+    ("xshm", Flag, Accepted),
+    ("xasync", Flag, Accepted),
+    ("swapbtn", Flag, Accepted),
+    ("mapdelbs", Flag, Accepted),
+    ("optmod", One, Accepted),
+    ("cmdmod", One, Accepted),
+    ("nointl", Flag, Accepted),
+    ("compositioninput", Flag, Accepted),
+    ("xicfont", One, Accepted),
+    ("noxdnd", Flag, Accepted),
+    ("ldtoms", One, Accepted),
+    ("glxdebug", One, Accepted),
+    ("closequit", Flag, Accepted),
+    ("browserWindow", One, Accepted),
+    ("browserPipes", Two, Accepted),
+    ("sugarBundleId", One, Accepted),
+    ("sugarActivityId", One, Accepted),
+    // Memory
+    ("memory", One, Accepted),
+    ("mmap", One, Accepted),
+    ("maxoldspace", One, Meaning::MaxOldSpace),
+    ("maxOldSpaceSize", One, Meaning::MaxOldSpace),
+    ("eden", One, Meaning::Eden),
+    ("edenSize", One, Meaning::Eden),
+    ("minPermSpaceSize", One, Accepted),
+    ("codesize", One, Accepted),
+    ("codeSize", One, Accepted),
+    ("stackpages", One, Meaning::StackPages),
+    ("numextsems", One, Meaning::ExternalSemaphores),
+    ("leakcheck", One, Accepted),
+    ("logscavenge", Flag, Accepted),
+    ("checkpluginwrites", Flag, Accepted),
+    ("avoidSearchingSegmentsWithPinnedObjects", Flag, Accepted),
+    // Encodings
+    ("encoding", One, Accepted),
+    ("pathenc", One, Accepted),
+    ("textenc", One, Accepted),
+    // Compiler and debugging
+    ("cogmaxlits", One, Accepted),
+    ("cogminjumps", One, Accepted),
+    ("trace", MaybeEquals, Accepted),
+    ("sendtrace", Flag, Accepted),
+    ("tracestores", Flag, Accepted),
+    ("breaksel", One, Accepted),
+    ("breakmnu", One, Accepted),
+    ("blockonerror", Flag, Accepted),
+    ("blockonwarn", Flag, Accepted),
+    ("exitonwarn", Flag, Accepted),
+    ("failonffiexception", Flag, Accepted),
+    ("nofailonffiexception", Flag, Accepted),
+    ("nohandlers", Flag, Accepted),
+    ("noheartbeat", Flag, Accepted),
+    ("pollpip", One, Accepted),
+    ("warnpid", Flag, Accepted),
+    ("timephases", Flag, Accepted),
+    ("reportheadroom", Flag, Accepted),
+    ("rh", Flag, Accepted),
+    // Pharo VM
+    ("interactive", Flag, Accepted),
+    ("worker", Flag, Accepted),
+    ("logLevel", One, Accepted),
+    ("maxFramesToLog", One, Accepted),
+    ("workingDirectory", One, Meaning::WorkingDirectory),
+];
+
+/// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
+const PREFIXES: &[&str] = &["vm-display-", "vm-sound-", "psn_"];
+
+/// What a command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Print the help and leave.
+    Help,
+    /// Print the version and leave.
+    Version,
+    /// Run an image.
+    Run(Box<Config>),
+}
+
+/// How to run an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The image as it was named; `None` asks for the default one.
+    pub image: Option<PathBuf>,
+    /// What the image sees as its arguments (system attributes 2 and up).
+    pub image_arguments: Vec<OsString>,
+    /// What the image sees as the VM's options (system attributes -1 and down).
+    pub vm_arguments: Vec<OsString>,
+    /// Size of eden in bytes.
+    pub eden_bytes: Option<u64>,
+    /// Upper limit of old space in bytes.
+    pub max_old_space_bytes: Option<u64>,
+    /// Pages of the VM stack.
+    pub stack_pages: Option<u64>,
+    /// Size of the table of external semaphores.
+    pub external_semaphores: Option<u64>,
+    /// Directory to change to before the image starts.
+    pub working_directory: Option<PathBuf>,
+}
+
+/// Why a command line is refused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum OptionError {
+    /// No VM that Rowel stands in for knows this option.
+    #[error("unknown option: {}", .0.display())]
+    Unknown(OsString),
+    /// The words that the option needs are not there.
+    #[error("option {} needs a value", .0.display())]
+    MissingValue(OsString),
+    /// The value is not a number, or is too large; sizes may end in k, m or g.
+    #[error("option {}: `{}` is not a number that can be used", .0.display(), .1.display())]
+    BadNumber(OsString, OsString),
+}
+
+/// Reads the words after the command's name.
+///
+/// Options (one dash or two) come before the image, the image's own arguments after it; `--` in
+/// place of the image asks for the default image.
+///
+/// # Errors
+/// An option that is unknown, lacks its value, or has one that is not a number where one is due.
+pub fn parse(arguments: Vec<OsString>) -> Result<Request, OptionError> {
+    let mut config = Config::default();
+    let mut words = arguments.into_iter();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            break;
+        }
+        let Some(name) = option_name(&word) else {
+            config.image = Some(word.into());
+            break;
+        };
+        let (meaning, attached, following) =
+            find(name).ok_or_else(|| OptionError::Unknown(word.clone()))?;
+        let attached = attached.map(OsString::from);
+        let mut values: Vec<OsString> = words.by_ref().take(following).collect();
+        if values.len() < following {
+            return Err(OptionError::MissingValue(word));
+        }
+        config.vm_arguments.push(word.clone());
+        config.vm_arguments.extend(values.iter().cloned());
+        match meaning {
+            Meaning::Help => return Ok(Request::Help),
+            Meaning::Version => return Ok(Request::Version),
+            _ => apply(&mut config, meaning, &word, attached.or_else(|| values.pop()))?,
+        }
+    }
+    config.image_arguments = words.collect();
+    Ok(Request::Run(Box::new(config)))
+}
+
+/// The word without its dashes, if it is an option; an option that is not text has no name.
+fn option_name(word: &OsStr) -> Option<&str> {
+    let bytes = word.as_encoded_bytes();
+    bytes.starts_with(b"-").then(|| {
+        let text = word.to_str().unwrap_or_default();
+        text.strip_prefix("--").or_else(|| text.strip_prefix('-')).unwrap_or_default()
+    })
+}
+
+/// The meaning of an option, the value attached to it, and how many further words it takes.
+fn find(name: &str) -> Option<(Meaning, Option<&str>, usize)> {
+    if PREFIXES.iter().any(|prefix| name.len() > prefix.len() && name.starts_with(prefix)) {
+        return Some((Accepted, None, 0));
+    }
+    let (bare, attached) = match name.split_once('=') {
+        Some((bare, value)) => (bare, Some(value)),
+        None => (name, None),
+    };
+    let &(_, arity, meaning) = OPTIONS.iter().find(|row| row.0 == bare)?;
+    match (arity, attached) {
+        (Arity::None, None) | (Arity::MaybeEquals, _) => Some((meaning, None, 0)),
+        (Arity::One, None) => Some((meaning, None, 1)),
+        (Arity::One, Some(_)) => Some((meaning, attached, 0)),
+        (Arity::Two, None) => Some((meaning, None, 2)),
+        (Arity::None | Arity::Two, Some(_)) => None,
+    }
+}
+
+/// Notes in `config` what an option with a meaning says.
+fn apply(
+    config: &mut Config,
+    meaning: Meaning,
+    word: &OsStr,
+    value: Option<OsString>,
+) -> Result<(), OptionError> {
+    let value = value.unwrap_or_default();
+    let number = |scaled| {
+        parse_number(&value, scaled)
+            .ok_or_else(|| OptionError::BadNumber(word.to_owned(), value.clone()))
+            .map(Some)
+    };
+    match meaning {
+        Meaning::Accepted | Meaning::Help | Meaning::Version => {}
+        Meaning::Eden => config.eden_bytes = number(true)?,
+        Meaning::MaxOldSpace => config.max_old_space_bytes = number(true)?,
+        Meaning::StackPages => config.stack_pages = number(false)?,
+        Meaning::ExternalSemaphores => config.external_semaphores = number(false)?,
+        Meaning::WorkingDirectory => config.working_directory = Some(value.into()),
+    }
+    Ok(())
+}
+
+/// A decimal number; with `scaled`, one that may end in k, m or g of either case (powers of 1024).
+fn parse_number(text: &OsStr, scaled: bool) -> Option<u64> {
+    let text = text.to_str()?;
+    let shift = match text.bytes().last()? {
+        b'k' | b'K' if scaled => 10,
+        b'm' | b'M' if scaled => 20,
+        b'g' | b'G' if scaled => 30,
+        _ => 0,
+    };
+    let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn run(line: &str) -> Config {
+        match parse(words(line)) {
+            Ok(Request::Run(config)) => *config,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (index, row) in OPTIONS.iter().enumerate() {
+            assert!(OPTIONS[index + 1..].iter().all(|other| other.0 != row.0), "{}", row.0);
+        }
+    }
+
+    #[test]
+    fn every_option_is_accepted_with_one_dash_and_with_two() {
+        for &(name, arity, meaning) in OPTIONS {
+            if matches!(meaning, Meaning::Help | Meaning::Version) {
+                continue;
+            }
+            let values = match arity {
+                Arity::None | Arity::MaybeEquals => "",
+                Arity::One => " 1",
+                Arity::Two => " 1 2",
+            };
+            for dashes in ["-", "--"] {
+                let config = run(&format!("{dashes}{name}{values} an.image"));
+                assert_eq!(config.image, Some("an.image".into()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn real_launchers() {
+        let cuis = run("-encoding UTF-8 -vm-sound-pulse c.image -u -ud dir");
+        assert_eq!(cuis.image, Some("c.image".into()));
+        assert_eq!(cuis.vm_arguments, words("-encoding UTF-8 -vm-sound-pulse"));
+        assert_eq!(cuis.image_arguments, words("-u -ud dir"));
+        let ci = run("-vm-sound-null -vm-display-null c.image -s f.st");
+        assert_eq!(ci.image_arguments, words("-s f.st"));
+        let pharo = run("--headless --edenSize=2m --logLevel 3 p.image eval 3+4");
+        assert_eq!(pharo.eden_bytes, Some(2 << 20));
+        assert_eq!(pharo.image_arguments, words("eval 3+4"));
+    }
+
+    #[test]
+    fn two_dashes_ask_for_the_default_image() {
+        let config = run("-trace=3 -- -s x.st");
+        assert_eq!(config.image, None);
+        assert_eq!(config.image_arguments, words("-s x.st"));
+        assert_eq!(run("").image, None);
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let refused = |line: &str| parse(words(line)).unwrap_err();
+        assert_eq!(refused("-nonsense a.image"), OptionError::Unknown("-nonsense".into()));
+        assert_eq!(refused("-headless=1"), OptionError::Unknown("-headless=1".into()));
+        assert_eq!(refused("-"), OptionError::Unknown("-".into()));
+        assert_eq!(refused("-vm-display-"), OptionError::Unknown("-vm-display-".into()));
+        assert_eq!(refused("-eden"), OptionError::MissingValue("-eden".into()));
+        for bad in ["x", "1x", "k", "+1", "99999999999g", "99999999999999999999"] {
+            let line = format!("-eden {bad} a.image");
+            assert!(matches!(refused(&line), OptionError::BadNumber(..)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn help_and_version() {
+        assert_eq!(parse(words("-headless --help -nonsense")), Ok(Request::Help));
+        assert_eq!(parse(words("-h")), Ok(Request::Help));
+        assert_eq!(parse(words("-version")), Ok(Request::Version));
+        assert_eq!(run("a.image --help").image_arguments, words("--help"));
+    }
+}
