@@ -1,1 +1,3 @@
 //! Rowel plugins.
+
+pub mod large_integers;
