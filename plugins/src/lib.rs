@@ -1,3 +1,4 @@
 //! Rowel plugins.
 
 pub mod large_integers;
+pub mod misc_primitive;
