@@ -77,7 +77,12 @@ pub fn write_completions(shell: Shell, out: &mut impl Write) {
 /// # Errors
 /// When `out` cannot be written.
 pub fn write_man(out: &mut impl Write) -> io::Result<()> {
-    clap_mangen::Man::new(command()).render(out)
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command()).render(&mut page)?;
+    // The generator refers to a page for each subcommand; this is the only page there is.
+    let page =
+        String::from_utf8_lossy(&page).replace("\nrowel\\-", "\nrowel ").replace("(1)\n", "\n");
+    out.write_all(page.as_bytes())
 }
 
 #[cfg(test)]
@@ -96,7 +101,7 @@ mod tests {
     fn man_page_and_completions_name_the_subcommands() {
         let mut page = Vec::new();
         write_man(&mut page).unwrap();
-        assert!(String::from_utf8(page).unwrap().contains("fetch"));
+        assert!(String::from_utf8(page).unwrap().contains("\nrowel fetch\n"));
         let mut script = Vec::new();
         write_completions(Shell::Bash, &mut script);
         assert!(String::from_utf8(script).unwrap().contains("completions"));

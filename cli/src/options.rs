@@ -45,6 +45,7 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("help", Flag, Meaning::Help),
     ("h", Flag, Meaning::Help),
     ("version", Flag, Meaning::Version),
+    ("V", Flag, Meaning::Version),
     ("plugins", One, Accepted),
     ("noevents", Flag, Accepted),
     ("notimer", Flag, Accepted),
@@ -149,7 +150,8 @@ pub struct Config {
     pub image: Option<PathBuf>,
     /// What the image sees as its arguments (system attributes 2 and up).
     pub image_arguments: Vec<OsString>,
-    /// What the image sees as the VM's options (system attributes -1 and down).
+    /// What the image sees as the VM's options (system attributes -1 and down). As there is no
+    /// display, one of them always says so.
     pub vm_arguments: Vec<OsString>,
     /// Size of eden in bytes.
     pub eden_bytes: Option<u64>,
@@ -211,7 +213,15 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Request, OptionError> {
         }
     }
     config.image_arguments = words.collect();
+    if !config.vm_arguments.iter().any(|word| says_no_display(word)) {
+        config.vm_arguments.push("-vm-display-null".into());
+    }
     Ok(Request::Run(Box::new(config)))
+}
+
+/// Whether images take this VM option as the sign that there is no display. Cuis looks for these two.
+fn says_no_display(word: &OsStr) -> bool {
+    matches!(option_name(word), Some("vm-display-null" | "nodisplay"))
 }
 
 /// The word without its dashes, if it is an option; an option that is not text has no name.
@@ -326,9 +336,10 @@ mod tests {
     fn real_launchers() {
         let cuis = run("-encoding UTF-8 -vm-sound-pulse c.image -u -ud dir");
         assert_eq!(cuis.image, Some("c.image".into()));
-        assert_eq!(cuis.vm_arguments, words("-encoding UTF-8 -vm-sound-pulse"));
+        assert_eq!(cuis.vm_arguments, words("-encoding UTF-8 -vm-sound-pulse -vm-display-null"));
         assert_eq!(cuis.image_arguments, words("-u -ud dir"));
         let ci = run("-vm-sound-null -vm-display-null c.image -s f.st");
+        assert_eq!(ci.vm_arguments, words("-vm-sound-null -vm-display-null"));
         assert_eq!(ci.image_arguments, words("-s f.st"));
         let pharo = run("--headless --edenSize=2m --logLevel 3 p.image eval 3+4");
         assert_eq!(pharo.eden_bytes, Some(2 << 20));
