@@ -18,6 +18,7 @@ use crate::space::Nursery;
 #[derive(Debug)]
 pub struct Heap {
     pub(crate) memory: Memory,
+    pub(crate) stack_zone: Range<Address>,
     /// Eden and the survivor spaces.
     pub nursery: Nursery,
     /// Everything older.
@@ -47,8 +48,33 @@ pub struct Heap {
     pub needs_scavenge: bool,
     /// Set when old space grew enough that a full collection is due.
     pub needs_full_collection: bool,
+    /// What collections carry over from one to the next.
+    pub gc: crate::roots::GcState,
     /// The reservation; last, so that it is dropped last.
     pub(crate) cage: Cage,
+}
+
+/// What a [`Heap`] is made of.
+#[derive(Debug)]
+pub struct HeapParts {
+    /// The reservation, with nursery and boot region committed.
+    pub cage: Cage,
+    /// The zone of the VM stack.
+    pub stack_zone: Range<Address>,
+    /// Eden and the survivor spaces.
+    pub nursery: Nursery,
+    /// The private segments.
+    pub old: OldSpace,
+    /// Where old objects start.
+    pub old_start: u64,
+    /// The boot region; empty when there is none.
+    pub boot: Range<u64>,
+    /// The special objects array; `Oop::ZERO` when it is still to be made.
+    pub special_objects: Oop,
+    /// The hidden roots object; `Oop::ZERO` when it is still to be made.
+    pub hidden_roots: Oop,
+    /// The last identity hash handed out.
+    pub last_hash: u32,
 }
 
 impl Deref for Heap {
@@ -60,6 +86,41 @@ impl Deref for Heap {
 }
 
 impl Heap {
+    /// A heap of these parts. The well-known objects are read from the special objects array.
+    pub fn from_parts(parts: HeapParts) -> Heap {
+        let mut heap = Heap {
+            memory: parts.cage.memory(),
+            stack_zone: parts.stack_zone,
+            nursery: parts.nursery,
+            old: parts.old,
+            old_start: parts.old_start,
+            boot: parts.boot,
+            remembered: Vec::new(),
+            boot_remembered: rustc_hash::FxHashSet::default(),
+            special_objects: parts.special_objects,
+            hidden_roots: parts.hidden_roots,
+            nil: Oop::ZERO,
+            true_object: Oop::ZERO,
+            false_object: Oop::ZERO,
+            last_hash: parts.last_hash.max(1),
+            class_table_hint: 0,
+            has_forwarders: false,
+            needs_scavenge: false,
+            needs_full_collection: false,
+            gc: crate::roots::GcState::default(),
+            cage: parts.cage,
+        };
+        if parts.special_objects != Oop::ZERO {
+            heap.set_special_objects(parts.special_objects);
+        }
+        heap
+    }
+
+    /// The zone of the VM stack, below the nursery.
+    pub fn stack_zone(&self) -> Range<Address> {
+        self.stack_zone.clone()
+    }
+
     /// Raw access, to keep in a register.
     #[inline(always)]
     pub fn memory(&self) -> Memory {
@@ -113,6 +174,16 @@ impl Heap {
         if !header.is_remembered() {
             self.memory.set_header(object, Header(header.0 | REMEMBERED_BIT));
             self.remembered.push(object);
+        }
+    }
+
+    /// Note in the boot remembered set that boot object `object` refers to private old objects, if
+    /// it does.
+    pub(crate) fn note_boot_references(&mut self, object: Oop) {
+        let slots = self.memory.pointer_slots(object) as usize;
+        let private = |oop: Oop| oop.is_pointer() && oop.0 >= self.boot.end;
+        if (0..slots).any(|index| private(self.memory.fetch(object, index))) {
+            self.boot_remembered.insert(object);
         }
     }
 

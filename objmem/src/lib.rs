@@ -14,6 +14,7 @@
 
 pub mod access;
 
+pub mod bootstrap;
 pub mod cage;
 pub mod class_table;
 pub mod format;
@@ -22,10 +23,14 @@ pub mod heap;
 pub mod layout;
 pub mod old_space;
 pub mod oop;
+pub mod roots;
+pub mod scavenger;
 pub mod space;
+pub mod weak;
 
 pub use cage::Cage;
 pub use format::Format;
 pub use header::Header;
-pub use heap::Heap;
+pub use heap::{Heap, HeapParts};
 pub use oop::{Address, ClassIndex, Oop};
+pub use roots::{MemoryExhausted, Roots};

@@ -22,6 +22,14 @@ pub struct OldSpace {
 }
 
 impl OldSpace {
+    /// Whether `bytes` more bytes fit for sure, whatever objects they come in.
+    pub(crate) fn can_take(&self, cage: &Cage, bytes: u64) -> bool {
+        let used: u64 = self.segments.iter().map(|s| s.limit - s.start).sum();
+        // Each new segment may waste at most one object of the nursery at its end.
+        let bytes = (bytes + bytes / 4).max(GROWTH_BYTES) + GROWTH_BYTES;
+        used + bytes <= self.limit_bytes && self.frontier + bytes <= cage.range().end.0
+    }
+
     /// Room for `bytes` at the end of some segment, growing by a segment where needed.
     fn reserve(&mut self, cage: &Cage, bytes: u64) -> Option<u64> {
         for segment in self.segments.iter_mut().rev() {
@@ -49,7 +57,13 @@ impl Heap {
     pub fn allocate_old(&mut self, class: ClassIndex, format: Format, slots: u64) -> Option<Oop> {
         let overflow = if slots >= OVERFLOW_SLOTS { WORD } else { 0 };
         let bytes = overflow + WORD + slots.max(1) * WORD;
-        let start = self.old.reserve(&self.cage, bytes)?;
+        let start = self.reserve_old(bytes)?;
         Some(self.write_headers(start, class, format, slots))
+    }
+
+    /// Room for `bytes` bytes in old space: its start.
+    #[inline]
+    pub(crate) fn reserve_old(&mut self, bytes: u64) -> Option<u64> {
+        self.old.reserve(&self.cage, bytes)
     }
 }

@@ -38,6 +38,11 @@ impl Space {
         Space { start, next: start, limit }
     }
 
+    /// Bytes in use.
+    pub const fn used(&self) -> u64 {
+        self.next - self.start
+    }
+
     /// Whether `address` lies in it.
     pub const fn contains(&self, address: u64) -> bool {
         address >= self.start && address < self.limit

@@ -1,0 +1,70 @@
+//! Roots: where a collection starts, and the state that collections keep between them.
+//!
+//! The interpreter implements [`Roots`] for its frames, caches and handles. Must not know what a
+//! frame looks like. Source: `StackInterpreter>>#mapInterpreterOops`, `#mapMournQueue`.
+
+use std::collections::VecDeque;
+
+use crate::heap::Heap;
+use crate::oop::Oop;
+
+/// References outside the heap, which a collection follows and updates.
+pub trait Roots {
+    /// Call `f` with every strong reference; `f` updates it in place. Immediates are welcome.
+    fn visit(&mut self, f: &mut dyn FnMut(&mut Oop));
+
+    /// Call `f` with every weak reference, once all that lives is known. `f` updates it and
+    /// answers true, or answers false when the object is gone: then forget the reference.
+    fn visit_weak(&mut self, f: &mut dyn FnMut(&mut Oop) -> bool) {
+        let _ = f;
+    }
+}
+
+impl Roots for () {
+    fn visit(&mut self, _: &mut dyn FnMut(&mut Oop)) {}
+}
+
+impl Roots for Vec<Oop> {
+    fn visit(&mut self, f: &mut dyn FnMut(&mut Oop)) {
+        self.iter_mut().for_each(f);
+    }
+}
+
+/// Memory is used up: the collection could not start, the heap is unchanged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("object memory is used up")]
+pub struct MemoryExhausted;
+
+/// What collections carry over from one to the next, and count.
+#[derive(Debug, Default)]
+pub struct GcState {
+    /// Ephemerons that fired, oldest first; strong references.
+    pub mourners: VecDeque<Oop>,
+    /// Finalizations that happened since the interpreter last signalled its semaphore.
+    pub pending_finalizations: usize,
+    /// Survivors below this address are tenured by the next scavenge.
+    pub(crate) tenure_threshold: u64,
+    /// Scavenges so far.
+    pub scavenges: u64,
+    /// Full collections so far.
+    pub full_collections: u64,
+    /// Bytes tenured so far.
+    pub tenured_bytes: u64,
+}
+
+impl Heap {
+    /// Call `f` with the references that the heap itself holds strongly.
+    pub(crate) fn visit_own_roots(&mut self, f: &mut dyn FnMut(&mut Oop)) {
+        f(&mut self.special_objects);
+        f(&mut self.hidden_roots);
+        f(&mut self.nil);
+        f(&mut self.true_object);
+        f(&mut self.false_object);
+        self.gc.mourners.iter_mut().for_each(f);
+    }
+
+    /// The next ephemeron that fired (primitive 172), in the order of firing.
+    pub fn next_mourner(&mut self) -> Option<Oop> {
+        self.gc.mourners.pop_front()
+    }
+}
