@@ -17,11 +17,14 @@
 
 pub mod arithmetic;
 pub mod code;
+pub mod dispatch;
 pub mod failure;
 pub mod frame;
 pub mod layout;
 pub mod lookup;
+mod machine;
 pub mod method;
 pub mod method_cache;
 pub mod operation;
 pub mod stack;
+pub mod vm;

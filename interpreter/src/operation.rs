@@ -185,8 +185,12 @@ macro_rules! define {
         pub const OPERATIONS: &[(&str, usize)] = &[ $( (stringify!($name), $words), )* ];
 
         impl Operation {
-            /// Every operation, by number.
-            pub const ALL: &[Operation] = &[ $( Operation::$name, )* ];
+            /// The operation with this number; `Illegal` when there is none.
+            #[inline(always)]
+            pub const fn from_number(number: u8) -> Operation {
+                $( if number == Operation::$name as u8 { return Operation::$name; } )*
+                Operation::Illegal
+            }
         }
     };
 }
@@ -216,7 +220,7 @@ mod tests {
     fn operands_come_back_as_packed() {
         let word = Word::new(Operation::JumpIfFalse, 255, 65535, -7);
         assert_eq!((word.a(), word.b(), word.c()), (255, 65535, -7));
-        assert_eq!(Operation::ALL[word.op() as usize], Operation::JumpIfFalse);
+        assert_eq!(Operation::from_number(word.op()), Operation::JumpIfFalse);
     }
 
     #[test]

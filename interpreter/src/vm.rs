@@ -1,0 +1,119 @@
+//! One isolate's interpreter: heap, stack, code, caches, and the registers between two runs.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rowel_objmem::{Address, Heap, Oop};
+
+use crate::code::{CodeRef, CodeStore, Ip};
+use crate::frame;
+use crate::method_cache::MethodCache;
+use crate::stack::{PageIndex, StackZone};
+
+/// Everything an isolate needs to run Smalltalk. Nothing of it is global.
+#[derive(Debug)]
+pub struct Vm {
+    /// The object memory.
+    pub heap: Heap,
+    /// The VM stack.
+    pub zone: StackZone,
+    /// The page that the running process is on.
+    pub active_page: PageIndex,
+    /// Registers, up to date whenever the dispatch loop has called out of itself.
+    pub registers: Registers,
+    /// A frame that ends above this does not fit; 0 asks for attention at the next send or back jump.
+    pub stack_limit: Arc<AtomicU64>,
+    /// All translated code.
+    pub code: CodeStore,
+    /// The global lookup cache.
+    pub cache: MethodCache,
+    /// Arguments of the primitive that is running.
+    pub argument_count: usize,
+}
+
+/// Where execution is.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// Next word to run.
+    pub ip: Ip,
+    /// Next free word of the operand stack.
+    pub sp: Address,
+    /// The running frame.
+    pub fp: Address,
+}
+
+impl Vm {
+    /// An interpreter on `heap` whose stack is `zone` of the heap's cage, committed already.
+    pub fn new(heap: Heap, zone: Range<Address>) -> Vm {
+        let mut zone = StackZone::new(zone);
+        let active_page = zone.claim(None).expect("a fresh zone has a free page");
+        let base = zone.page(active_page).base;
+        Vm {
+            heap,
+            stack_limit: Arc::new(AtomicU64::new(zone.page(active_page).limit.0)),
+            zone,
+            active_page,
+            registers: Registers { ip: Ip::from_word(0), sp: base, fp: base },
+            code: CodeStore::default(),
+            cache: MethodCache::default(),
+            argument_count: 0,
+        }
+    }
+
+    /// Make the base frame of the active page: `code` with `receiver` and `arguments`, about to run
+    /// its first word. Whatever was on the page is forgotten.
+    pub fn enter(&mut self, code: CodeRef, receiver: Oop, arguments: &[Oop]) {
+        let base = self.zone.page(self.active_page).base;
+        let method = code.get();
+        assert_eq!(arguments.len(), usize::from(method.num_args), "one value an argument");
+        for (at, word) in [
+            (frame::CALLER_FP, 0),
+            (frame::METHOD, method.method.0),
+            (frame::CODE, code.to_word()),
+            (frame::CONTEXT, 0),
+            (frame::CLOSURE, 0),
+            (frame::RECEIVER, receiver.0),
+        ] {
+            self.heap.memory().store(base.plus(at), word);
+        }
+        let nil = self.heap.nil();
+        for index in 0..usize::from(method.num_temps) {
+            let value = arguments.get(index).copied().unwrap_or(nil);
+            let at = base.plus(frame::FIRST_TEMP + index as u64 * frame::WORD);
+            self.heap.memory().store(at, value.0);
+        }
+        let sp = base.plus(frame::FIRST_TEMP + u64::from(method.num_temps) * frame::WORD);
+        self.registers = Registers { ip: code.ip_at(0), sp, fp: base };
+    }
+
+    /// Ask the running code to look up from its work at the next send or back jump.
+    pub fn request_attention(&self) {
+        self.stack_limit.store(0, Ordering::Release);
+    }
+
+    /// Word of the running frame at byte offset `at` (see [`frame`]).
+    #[inline]
+    pub fn frame_word(&self, at: u64) -> u64 {
+        self.heap.load(self.registers.fp.plus(at))
+    }
+
+    /// The receiver of the primitive that is running.
+    #[inline(always)]
+    pub fn receiver(&self) -> Oop {
+        self.stack_value(self.argument_count)
+    }
+
+    /// Argument `index` (from 0) of the primitive that is running.
+    #[inline(always)]
+    pub fn argument(&self, index: usize) -> Oop {
+        self.stack_value(self.argument_count - 1 - index)
+    }
+
+    /// The operand `depth` words below the top of the stack.
+    #[inline(always)]
+    pub fn stack_value(&self, depth: usize) -> Oop {
+        let distance = (depth as u64 + 1) * frame::WORD;
+        Oop(self.heap.load(Address(self.registers.sp.0 - distance)))
+    }
+}
