@@ -1,4 +1,6 @@
 //! Rowel plugins.
 
+pub mod float_array;
 pub mod large_integers;
+pub mod matrix2x3;
 pub mod misc_primitive;
