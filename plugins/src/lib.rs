@@ -4,3 +4,4 @@ pub mod float_array;
 pub mod large_integers;
 pub mod matrix2x3;
 pub mod misc_primitive;
+pub mod zip;
