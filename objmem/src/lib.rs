@@ -7,6 +7,7 @@
 //! | the header word of every object | [`header`], [`format`] |
 //! | well-known indices (special objects, class indices) | [`layout`] |
 //! | the heap itself: reading, writing, allocating | [`heap`] |
+//! | image files | [`image`] |
 //!
 //! Knows nothing of bytecodes or frames. Facts come from VMMaker's `SpurMemoryManager`,
 //! `Spur64BitMemoryManager` and their helpers.
@@ -20,6 +21,7 @@ pub mod class_table;
 pub mod format;
 pub mod header;
 pub mod heap;
+pub mod image;
 pub mod layout;
 pub mod old_space;
 pub mod oop;

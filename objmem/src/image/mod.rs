@@ -1,0 +1,22 @@
+//! Image files: the header, reading one into a heap, checking it, writing one.
+//!
+//! | concept | where |
+//! |---|---|
+//! | the header and what may be wrong with a file | [`format`] |
+//! | where the segments of a file lie | [`segments`] |
+//! | checking every object before the first one is used | [`check`] |
+//! | a heap from a file | [`read`] |
+//!
+//! Knows nothing of bytecodes. Facts come from VMMaker's `SpurImageReader`, `SpurImageWriter` and
+//! `SpurSegmentManager`.
+
+pub mod check;
+pub mod format;
+pub mod read;
+pub mod segments;
+
+pub use format::{ImageError, ImageHeader, ImageProblem};
+pub use read::HeapOptions;
+
+#[cfg(test)]
+mod tests;
