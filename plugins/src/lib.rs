@@ -1,5 +1,6 @@
 //! Rowel plugins.
 
+pub mod digest;
 pub mod float_array;
 pub mod large_integers;
 pub mod matrix2x3;
