@@ -187,6 +187,37 @@ proptest! {
     }
 
     #[test]
+    fn no_hash_table_panics(
+        data in vec(0u8..3, 1..300),
+        entries in vec(0u32..400, 64),
+        hash_value in any::<usize>(),
+        last_index in 0usize..400,
+    ) {
+        let mut head = [0; WINDOW_SIZE];
+        let mut tail = [u32::MAX; WINDOW_SIZE];
+        for (index, place) in head.iter_mut().chain(&mut tail[..400]).enumerate() {
+            *place = entries[index % 64];
+        }
+        let mut deflater = Deflater {
+            collection: &data,
+            position: data.len() / 2,
+            hash_head: &mut head,
+            hash_tail: &mut tail,
+            hash_value,
+            block_position: 0,
+            literals: &mut [0; 200],
+            distances: &mut [0; 200],
+            literal_frequencies: &mut [u32::MAX; 286],
+            distance_frequencies: &mut [u32::MAX; 30],
+            literal_count: 0,
+            match_count: 0,
+        };
+        let effort = Effort { chain_length: 8, good_match: 20 };
+        let result = deflater.deflate_block(last_index, effort);
+        prop_assert_eq!(result.is_err(), last_index >= data.len());
+    }
+
+    #[test]
     fn no_input_panics(
         code in vec(any::<u8>(), 1..50),
         words in vec(any::<u32>(), 0..50),
