@@ -6,6 +6,7 @@
 //! | where the segments of a file lie | [`segments`] |
 //! | checking every object before the first one is used | [`check`] |
 //! | a heap from a file | [`read`] |
+//! | a file from a heap | [`write`](mod@write) |
 //!
 //! Knows nothing of bytecodes. Facts come from VMMaker's `SpurImageReader`, `SpurImageWriter` and
 //! `SpurSegmentManager`.
@@ -14,6 +15,7 @@ pub mod check;
 pub mod format;
 pub mod read;
 pub mod segments;
+pub mod write;
 
 pub use format::{ImageError, ImageHeader, ImageProblem};
 pub use read::HeapOptions;

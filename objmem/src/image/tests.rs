@@ -215,3 +215,39 @@ fn the_real_image_opens() {
         heap.special(crate::layout::special::CLASS_ARRAY)
     );
 }
+
+/// Write `heap`, read the copy back, and write that again: the two files must be the same.
+fn expect_round_trip(heap: &Heap, header: &ImageHeader, directory: &Path) -> Heap {
+    let (first, second) = (directory.join("first.image"), directory.join("second.image"));
+    heap.write_image(&first, header).expect("written");
+    let (copy, header) = Heap::open(&first, &HeapOptions::default()).expect("the copy");
+    assert_eq!(copy.boot_region().start.0, header.saved_base, "mapped, not copied");
+    copy.write_image(&second, &header).expect("written again");
+    let same = std::fs::read(&first).expect("first") == std::fs::read(&second).expect("second");
+    assert!(same);
+    copy
+}
+
+#[test]
+fn written_images_read_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = written(directory.path(), &small_image(0x10_0000, Some(9)));
+    let (mut heap, header) = Heap::open(&path, &HeapOptions::default()).expect("an image");
+    let young = heap.allocate_filled(ClassIndex(51), crate::Format::INDEXABLE, 300).expect("room");
+    heap.store(young, 299, heap.true_object());
+    heap.set_special(5, young);
+    let copy = expect_round_trip(&heap, &header, directory.path());
+    expect_small(&copy);
+    assert_eq!(copy.slot_count(copy.special(5)), 300);
+    assert_eq!(copy.fetch(copy.special(5), 299), copy.true_object());
+    assert!(!copy.header(copy.special_objects()).is_remembered());
+    assert!(std::fs::read_dir(directory.path()).expect("files").count() == 3);
+}
+
+#[test]
+fn the_real_image_writes_and_reads_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(path) = real_image(directory.path()) else { return };
+    let (heap, header) = Heap::open(&path, &HeapOptions::default()).expect("the image");
+    expect_round_trip(&heap, &header, directory.path());
+}
