@@ -6,9 +6,13 @@ use crate::header::{OVERFLOW_SLOTS, WORD};
 use crate::heap::Heap;
 use crate::oop::{Address, ClassIndex, Oop};
 use crate::space::Space;
+use crate::sweeper::free_lists::FreeLists;
 
 /// Bytes by which old space grows at least.
 pub const GROWTH_BYTES: u64 = 4 << 20;
+
+/// Bytes by which old space grows at least before a full collection is due.
+const LEAST_FULL_THRESHOLD: u64 = 32 << 20;
 
 /// The private old segments of a heap.
 #[derive(Debug, Default)]
@@ -17,6 +21,8 @@ pub struct OldSpace {
     pub segments: Vec<Space>,
     /// Where the next segment may start.
     pub frontier: u64,
+    /// Free chunks inside the segments and the boot region.
+    pub free: FreeLists,
     /// Bytes of all segments together may not exceed this.
     pub limit_bytes: u64,
 }
@@ -64,6 +70,28 @@ impl Heap {
     /// Room for `bytes` bytes in old space: its start.
     #[inline]
     pub(crate) fn reserve_old(&mut self, bytes: u64) -> Option<u64> {
+        self.gc.old_allocated += bytes;
+        if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
+            self.needs_full_collection = true;
+        }
+        if let Some((start, size)) = self.old.free.take(bytes) {
+            if size > bytes {
+                self.free_chunk(start + bytes, size - bytes);
+            }
+            return Some(start);
+        }
         self.old.reserve(&self.cage, bytes)
+    }
+
+    /// Bytes that objects take in old space, the boot region included.
+    pub fn old_bytes_in_use(&self) -> u64 {
+        let private: u64 = self.old.segments.iter().map(Space::used).sum();
+        (private + self.boot.end - self.boot.start).saturating_sub(self.old.free.bytes())
+    }
+
+    /// After a full collection: the next one is due when old space grew by a half.
+    pub(crate) fn note_live_bytes(&mut self) {
+        self.gc.old_allocated = 0;
+        self.gc.full_threshold = self.old_bytes_in_use() / 2;
     }
 }

@@ -44,6 +44,10 @@ pub struct GcState {
     pub pending_finalizations: usize,
     /// Survivors below this address are tenured by the next scavenge.
     pub(crate) tenure_threshold: u64,
+    /// Bytes allocated in old space since the last full collection.
+    pub(crate) old_allocated: u64,
+    /// How many of them make the next one due.
+    pub(crate) full_threshold: u64,
     /// Scavenges so far.
     pub scavenges: u64,
     /// Full collections so far.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class};
 use rowel_objmem::layout::class_index;
-use rowel_objmem::{Format, Heap, Oop};
+use rowel_objmem::{CollectBoot, Format, Heap, Oop};
 
 const ROOTS: usize = 6;
 
@@ -30,6 +30,7 @@ enum Step {
     Drop { root: usize },
     Scavenge,
     TenureAll,
+    Full,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -44,6 +45,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => root.prop_map(|root| Step::Drop { root }),
         2 => Just(Step::Scavenge),
         1 => Just(Step::TenureAll),
+        1 => Just(Step::Full),
     ];
     prop::collection::vec(step, 1..120)
 }
@@ -107,11 +109,28 @@ impl World {
                 self.roots[root] = self.heap.nil();
             }
             Step::Scavenge => self.heap.scavenge(&mut self.roots).expect("memory"),
+            Step::Full => {
+                self.heap.collect_full(&mut self.roots, CollectBoot::Yes).expect("memory");
+            }
             Step::TenureAll => self
                 .heap
                 .scavenge_with(&mut self.roots, rowel_objmem::scavenger::Tenure::All)
                 .expect("memory"),
         }
+    }
+
+    /// How many objects the model's roots reach.
+    fn reachable(&self) -> usize {
+        let mut seen = HashSet::new();
+        let mut todo = self.model.roots.to_vec();
+        while let Some(value) = todo.pop() {
+            if let Value::Object(id) = value
+                && seen.insert(id)
+            {
+                todo.extend(&self.model.objects[id]);
+            }
+        }
+        seen.len()
     }
 
     fn compare(&self) {
@@ -153,6 +172,11 @@ proptest! {
         world.compare();
         world.run(&Step::TenureAll);
         world.compare();
+        world.run(&Step::Full);
+        world.compare();
+        let arrays = world.heap.class_at(class_index::ARRAY);
+        // The special objects array is the one that the model does not know.
+        prop_assert_eq!(world.heap.all_instances(arrays).len(), world.reachable() + 1);
     }
 }
 
@@ -217,4 +241,21 @@ fn remembered_weak_and_ephemeron_objects_let_go_of_young_keys() {
     heap.store(roots[1], 0, key);
     heap.scavenge(&mut roots).expect("memory");
     assert_eq!(heap.next_mourner(), Some(roots[1]));
+}
+
+#[test]
+fn full_collection_treats_weak_objects_and_ephemerons_like_a_scavenge() {
+    let mut heap = small_heap();
+    let key = point(&mut heap);
+    let (weak, ephemeron) = weak_and_ephemeron(&mut heap, key);
+    let mut roots = vec![weak, ephemeron, key];
+    heap.collect_full(&mut roots, CollectBoot::Yes).expect("memory");
+    assert_eq!(heap.fetch(roots[0], 0), roots[2]);
+    assert!(heap.next_mourner().is_none());
+    roots.pop();
+    heap.collect_full(&mut roots, CollectBoot::Yes).expect("memory");
+    assert_eq!(heap.next_mourner(), Some(roots[1]));
+    roots.pop();
+    heap.collect_full(&mut roots, CollectBoot::Yes).expect("memory");
+    assert_eq!(heap.fetch(roots[0], 0), heap.nil());
 }
