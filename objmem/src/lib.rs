@@ -15,6 +15,7 @@
 
 pub mod access;
 
+pub mod becoming;
 pub mod bootstrap;
 pub mod cage;
 pub mod class_table;
@@ -33,6 +34,7 @@ pub mod space;
 pub mod sweeper;
 pub mod weak;
 
+pub use becoming::BecomeError;
 pub use cage::Cage;
 pub use format::Format;
 pub use header::Header;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class};
 use rowel_objmem::layout::class_index;
-use rowel_objmem::{CollectBoot, Format, Heap, Oop};
+use rowel_objmem::{BecomeError, CollectBoot, Format, Heap, Oop};
 
 const ROOTS: usize = 6;
 
@@ -31,6 +31,7 @@ enum Step {
     Scavenge,
     TenureAll,
     Full,
+    Become { from: usize, to: usize, two_way: bool },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -46,6 +47,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Scavenge),
         1 => Just(Step::TenureAll),
         1 => Just(Step::Full),
+        2 => (0..ROOTS, 0..ROOTS, any::<bool>())
+            .prop_map(|(from, to, two_way)| Step::Become { from, to, two_way }),
     ];
     prop::collection::vec(step, 1..120)
 }
@@ -109,6 +112,7 @@ impl World {
                 self.roots[root] = self.heap.nil();
             }
             Step::Scavenge => self.heap.scavenge(&mut self.roots).expect("memory"),
+            Step::Become { from, to, two_way } => self.become_step(from, to, two_way),
             Step::Full => {
                 self.heap.collect_full(&mut self.roots, CollectBoot::Yes).expect("memory");
             }
@@ -117,6 +121,32 @@ impl World {
                 .scavenge_with(&mut self.roots, rowel_objmem::scavenger::Tenure::All)
                 .expect("memory"),
         }
+    }
+
+    fn become_step(&mut self, from: usize, to: usize, two_way: bool) {
+        let (Value::Object(one), Value::Object(two)) =
+            (self.model.roots[from], self.model.roots[to])
+        else {
+            return;
+        };
+        let arrays = [self.roots[from], self.roots[to]].map(|element| {
+            let array = self
+                .heap
+                .allocate_filled(class_index::ARRAY, Format::INDEXABLE, 1)
+                .expect("memory");
+            self.heap.store(array, 0, element);
+            array
+        });
+        self.heap.become_forward(arrays[0], arrays[1], two_way, false).expect("valid objects");
+        let rename = |value: &mut Value| {
+            if *value == Value::Object(one) {
+                *value = Value::Object(two);
+            } else if two_way && *value == Value::Object(two) {
+                *value = Value::Object(one);
+            }
+        };
+        self.model.roots.iter_mut().for_each(rename);
+        self.model.objects.iter_mut().flatten().for_each(rename);
     }
 
     /// How many objects the model's roots reach.
@@ -258,4 +288,26 @@ fn full_collection_treats_weak_objects_and_ephemerons_like_a_scavenge() {
     roots.pop();
     heap.collect_full(&mut roots, CollectBoot::Yes).expect("memory");
     assert_eq!(heap.fetch(roots[0], 0), heap.nil());
+}
+
+#[test]
+fn become_refuses_what_spur_refuses() {
+    let mut heap = small_heap();
+    let array = |heap: &mut Heap, element: Oop| {
+        let array = heap.allocate_filled(class_index::ARRAY, Format::INDEXABLE, 1).expect("memory");
+        heap.store(array, 0, element);
+        array
+    };
+    let object = point(&mut heap);
+    let good = array(&mut heap, object);
+    let immediate = array(&mut heap, Oop::small_integer(3));
+    assert_eq!(heap.become_forward(object, good, true, false), Err(BecomeError::BadReceiver));
+    assert_eq!(heap.become_forward(good, object, true, false), Err(BecomeError::BadArgument));
+    assert_eq!(heap.become_forward(good, immediate, true, false), Err(BecomeError::Inappropriate));
+    assert_eq!(heap.become_forward(good, immediate, false, true), Err(BecomeError::Inappropriate));
+    let header = heap.header(object);
+    heap.set_header(object, header.with_flag(rowel_objmem::header::PINNED_BIT, true));
+    assert_eq!(heap.become_forward(good, good, true, false), Err(BecomeError::ObjectIsPinned));
+    heap.set_header(object, header.with_flag(rowel_objmem::header::IMMUTABLE_BIT, true));
+    assert_eq!(heap.become_forward(good, good, true, false), Err(BecomeError::NoModification));
 }

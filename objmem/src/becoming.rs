@@ -1,0 +1,228 @@
+//! Become: exchanging the identity of objects, lazily, with forwarders.
+//!
+//! Nothing is searched for references: the old object turns into a forwarder that readers follow,
+//! and collections take away. Must not know the interpreter's caches: it flushes them itself.
+//! Source: `SpurMemoryManager>>#become:with:twoWay:copyHash:`,
+//! `#containsOnlyValidBecomeObjects:and:twoWay:copyHash:`, `#doBecome:to:copyHash:`.
+
+use crate::header::{Header, PINNED_BIT, REMEMBERED_BIT};
+use crate::heap::Heap;
+use crate::layout::{CLASS_TABLE_PAGE_SHIFT, CLASS_TABLE_PAGE_SIZE, FORWARDED_CLASS_INDEX};
+use crate::oop::{ClassIndex, Oop};
+
+/// Why a become was refused. Nothing has changed then. The codes are Spur's (`VMClass class>>
+/// #initializePrimitiveErrorCodes`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BecomeError {
+    /// `PrimErrBadReceiver`: the first argument is no array.
+    #[error("the objects to replace are not in an array")]
+    BadReceiver,
+    /// `PrimErrBadArgument`: the second is none, or not of the same size.
+    #[error("the replacements are not in an array of the same size")]
+    BadArgument,
+    /// `PrimErrInappropriate`: an immediate has no identity to give away.
+    #[error("an immediate cannot become another object")]
+    Inappropriate,
+    /// `PrimErrNoModification`: read-only.
+    #[error("a read-only object cannot become another")]
+    NoModification,
+    /// `PrimErrObjectIsPinned`.
+    #[error("a pinned object cannot become another")]
+    ObjectIsPinned,
+    /// `PrimErrNoMemory`: the copies that two-way become needs do not fit.
+    #[error("no memory for the copies")]
+    NoMemory,
+}
+
+impl Heap {
+    /// Make every reference to `from[i]` refer to `to[i]`, and with `two_way` the other way round
+    /// too. With `copy_hash` the identity hash goes (or is swapped) with the reference. Never moves
+    /// objects that were not named; allocates copies in old space for two-way become.
+    ///
+    /// # Errors
+    /// See [`BecomeError`].
+    pub fn become_forward(
+        &mut self,
+        from: Oop,
+        to: Oop,
+        two_way: bool,
+        copy_hash: bool,
+    ) -> Result<(), BecomeError> {
+        let (from, to) = (self.memory.follow(from), self.memory.follow(to));
+        if !self.is_plain_array(from) {
+            return Err(BecomeError::BadReceiver);
+        }
+        let count = self.memory.slot_count(from);
+        if !self.is_plain_array(to) || self.memory.slot_count(to) != count {
+            return Err(BecomeError::BadArgument);
+        }
+        self.check_become(from, to, two_way, copy_hash)?;
+        for index in 0..count as usize {
+            let one = self.memory.follow(self.memory.fetch(from, index));
+            let two = self.memory.follow(self.memory.fetch(to, index));
+            if one != two {
+                if two_way {
+                    self.exchange(one, two, copy_hash).ok_or(BecomeError::NoMemory)?;
+                } else {
+                    if copy_hash {
+                        self.copy_hash(one, two);
+                    }
+                    self.forward(one, two);
+                }
+            }
+            for array in [from, to] {
+                let object = self.memory.follow(self.memory.fetch(array, index));
+                self.store(array, index, object);
+            }
+        }
+        let specials = self.memory.follow(self.special_objects);
+        self.follow_slots(specials);
+        self.set_special_objects(specials);
+        self.follow_class_table();
+        Ok(())
+    }
+
+    fn is_plain_array(&self, oop: Oop) -> bool {
+        oop.is_pointer() && self.memory.format(oop) == crate::format::Format::INDEXABLE
+    }
+
+    fn check_become(
+        &self,
+        from: Oop,
+        to: Oop,
+        two_way: bool,
+        copy_hash: bool,
+    ) -> Result<(), BecomeError> {
+        let mut bytes = 0;
+        for index in 0..self.memory.slot_count(from) as usize {
+            let one = self.memory.follow(self.memory.fetch(from, index));
+            let two = self.memory.follow(self.memory.fetch(to, index));
+            self.check_object(one)?;
+            if two_way {
+                self.check_object(two)?;
+                bytes += self.memory.total_bytes(one) + self.memory.total_bytes(two);
+            } else if copy_hash && (!two.is_pointer() || self.memory.header(two).is_immutable()) {
+                return Err(BecomeError::Inappropriate);
+            }
+        }
+        if two_way && !self.old.can_take(&self.cage, bytes) {
+            return Err(BecomeError::NoMemory);
+        }
+        Ok(())
+    }
+
+    fn check_object(&self, oop: Oop) -> Result<(), BecomeError> {
+        if !oop.is_pointer() {
+            return Err(BecomeError::Inappropriate);
+        }
+        let header = self.memory.header(oop);
+        if header.is_pinned() {
+            Err(BecomeError::ObjectIsPinned)
+        } else if header.is_immutable() {
+            Err(BecomeError::NoModification)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn copy_hash(&mut self, from: Oop, to: Oop) {
+        let hash = self.memory.header(from).hash();
+        self.memory.set_header(to, self.memory.header(to).with_hash(hash));
+    }
+
+    /// Turn `object` into a forwarder to `target`.
+    fn forward(&mut self, object: Oop, target: Oop) {
+        let header = self.memory.header(object);
+        let header = header
+            .with_class_index(ClassIndex(FORWARDED_CLASS_INDEX))
+            .with_format(crate::format::Format::FORWARDED);
+        self.memory.set_header(object, header);
+        self.store(object, 0, target);
+        self.has_forwarders = true;
+    }
+
+    /// Two-way become, by copies of both. A class keeps its place in the class table with its
+    /// identity: its entry is found by hash, which only goes along with `copy_hash`.
+    fn exchange(&mut self, one: Oop, two: Oop, copy_hash: bool) -> Option<()> {
+        let new_one = self.copy_to_old(one)?;
+        let new_two = self.copy_to_old(two)?;
+        let index_one = self.index_in_class_table(one);
+        let index_two = self.index_in_class_table(two);
+        let (hash_one, hash_two) = (self.memory.header(one).hash(), self.memory.header(two).hash());
+        // References to `one` reach what was `two`, and so get the copy of `two`.
+        self.forward(one, new_two);
+        self.forward(two, new_one);
+        if copy_hash {
+            self.memory.set_header(new_one, self.memory.header(new_one).with_hash(hash_two));
+            self.memory.set_header(new_two, self.memory.header(new_two).with_hash(hash_one));
+            return Some(());
+        }
+        match (index_one, index_two) {
+            // Each keeps its hash, so each entry must hold the copy of its own class.
+            (Some(first), Some(second)) => {
+                self.set_class_at(first, new_one);
+                self.set_class_at(second, new_two);
+            }
+            // The other takes the place in the table, and with it the index as its hash.
+            (Some(index), None) => {
+                self.memory.set_header(new_two, self.memory.header(new_two).with_hash(index));
+                self.memory.set_header(new_one, self.memory.header(new_one).with_hash(hash_two));
+            }
+            (None, Some(index)) => {
+                self.memory.set_header(new_one, self.memory.header(new_one).with_hash(index));
+                self.memory.set_header(new_two, self.memory.header(new_two).with_hash(hash_one));
+            }
+            (None, None) => {}
+        }
+        Some(())
+    }
+
+    fn copy_to_old(&mut self, object: Oop) -> Option<Oop> {
+        let header = self.memory.header(object);
+        let slots = self.memory.slot_count(object);
+        let copy = self.allocate_old(header.class_index(), header.format(), slots)?;
+        self.memory.copy(
+            self.memory.slot_address(object, 0),
+            self.memory.slot_address(copy, 0),
+            slots.max(1) * crate::header::WORD,
+        );
+        let kept = Header(header.0 & !(REMEMBERED_BIT | PINNED_BIT));
+        self.memory.set_header(copy, kept);
+        if self.memory.pointer_slots(copy) > 0 {
+            // It may refer to young objects; the next scavenge finds out.
+            self.remember(copy);
+            if copy.0 < self.boot.end {
+                self.note_boot_references(copy);
+            }
+        }
+        Some(copy)
+    }
+
+    fn index_in_class_table(&self, object: Oop) -> Option<u32> {
+        let hash = self.memory.header(object).hash();
+        (hash != 0 && self.class_at(ClassIndex(hash)) == object).then_some(hash)
+    }
+
+    fn set_class_at(&mut self, index: u32, class: Oop) {
+        let page = self.memory.fetch(self.hidden_roots, (index >> CLASS_TABLE_PAGE_SHIFT) as usize);
+        self.store(page, (index & (CLASS_TABLE_PAGE_SIZE - 1)) as usize, class);
+    }
+
+    fn follow_slots(&mut self, object: Oop) {
+        for index in 0..self.memory.slot_count(object) as usize {
+            let old = self.memory.fetch(object, index);
+            if self.memory.is_forwarded(old) {
+                self.store(object, index, self.memory.follow(old));
+            }
+        }
+    }
+
+    fn follow_class_table(&mut self) {
+        for index in 0..crate::layout::CLASS_TABLE_ROOT_SLOTS as usize {
+            let page = self.memory.fetch(self.hidden_roots, index);
+            if page != self.nil && page.is_pointer() {
+                self.follow_slots(page);
+            }
+        }
+    }
+}
