@@ -251,3 +251,24 @@ fn the_real_image_writes_and_reads_back() {
     let (heap, header) = Heap::open(&path, &HeapOptions::default()).expect("the image");
     expect_round_trip(&heap, &header, directory.path());
 }
+
+#[test]
+fn the_real_image_survives_full_collections() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(path) = real_image(directory.path()) else { return };
+    let (mut heap, _) = Heap::open(&path, &HeapOptions::default()).expect("the image");
+    let before = heap.all_objects().len();
+    for _ in 0..3 {
+        let started = std::time::Instant::now();
+        heap.collect_full(&mut (), crate::CollectBoot::Yes).expect("memory");
+        println!("collected in {:?}, {} objects", started.elapsed(), heap.all_objects().len());
+    }
+    let after = heap.all_objects();
+    assert!(after.len() <= before && after.len() * 2 > before);
+    for object in after {
+        for slot in 0..heap.pointer_slots(object) as usize {
+            let referent = heap.fetch(object, slot);
+            assert!(!referent.is_pointer() || heap.class_index(referent).0 != 0, "{object:?}");
+        }
+    }
+}
