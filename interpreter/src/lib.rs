@@ -26,5 +26,6 @@ mod machine;
 pub mod method;
 pub mod method_cache;
 pub mod operation;
+mod roots;
 pub mod stack;
 pub mod vm;
