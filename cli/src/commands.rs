@@ -8,9 +8,10 @@ use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// The words that name a subcommand when they come first.
-pub const SUBCOMMANDS: &[&str] = &["run", "fetch", "completions", "man", "help"];
+pub const SUBCOMMANDS: &[&str] = &["run", "image", "fetch", "completions", "man", "help"];
 
 /// The whole command. The drop-in form without a subcommand is described, not parsed, by it.
 pub fn command() -> Command {
@@ -27,6 +28,7 @@ pub fn command() -> Command {
              an image yet.",
         )
         .subcommand(run_command())
+        .subcommand(image_command())
         .subcommand(
             Command::new("fetch")
                 .about("Download a public image into the cache and print its path")
@@ -65,6 +67,21 @@ fn run_command() -> Command {
                 .value_parser(value_parser!(OsString))
                 .help("VM options, the image, and the image's arguments"),
         )
+}
+
+/// `rowel image`: looking at an image file without running it.
+fn image_command() -> Command {
+    let file = Arg::new("file")
+        .required(true)
+        .value_hint(ValueHint::FilePath)
+        .value_parser(value_parser!(PathBuf))
+        .help("The image file");
+    Command::new("image")
+        .about("Look at an image file without running it")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("info").about("Print what the header says").arg(file.clone()))
+        .subcommand(Command::new("check").about("Check every object of the image").arg(file))
 }
 
 /// Writes the completion script for `shell`.

@@ -6,6 +6,7 @@
 
 mod commands;
 mod fetch;
+mod image;
 mod options;
 
 use clap::ArgMatches;
@@ -65,6 +66,7 @@ fn subcommand() -> ExitCode {
     };
     match matches.subcommand() {
         Some(("fetch", arguments)) => fetch_cuis(arguments),
+        Some(("image", arguments)) => look_at_image(arguments),
         Some(("completions", arguments)) => match arguments.get_one::<Shell>("shell") {
             Some(&shell) => {
                 let mut script = Vec::new();
@@ -84,6 +86,17 @@ fn fetch_cuis(arguments: &ArgMatches) -> ExitCode {
         Ok(path) => written(writeln!(io::stdout(), "{}", path.display())),
         Err(error) => fail(error),
     }
+}
+
+/// `rowel image info` and `rowel image check`.
+fn look_at_image(arguments: &ArgMatches) -> ExitCode {
+    let Some((task, arguments)) = arguments.subcommand() else {
+        return fail("rowel image --help lists the tasks");
+    };
+    let Some(file) = arguments.get_one::<PathBuf>("file") else {
+        return fail("no image was named");
+    };
+    if task == "info" { image::info(file) } else { image::check(file) }
 }
 
 /// Runs the image that `config` asks for. This version finds the image and says that it cannot.
