@@ -8,6 +8,7 @@
 //! | well-known indices (special objects, class indices) | [`layout`] |
 //! | the heap itself: reading, writing, allocating | [`heap`] |
 //! | image files | [`image`] |
+//! | checking a heap | [`verify`] |
 //!
 //! Knows nothing of bytecodes or frames. Facts come from VMMaker's `SpurMemoryManager`,
 //! `Spur64BitMemoryManager` and their helpers.
@@ -32,6 +33,7 @@ pub mod roots;
 pub mod scavenger;
 pub mod space;
 pub mod sweeper;
+pub mod verify;
 pub mod weak;
 
 pub use becoming::BecomeError;
