@@ -1,5 +1,6 @@
 //! Rowel plugins.
 
+pub mod bitblt;
 pub mod digest;
 pub mod float_array;
 pub mod large_integers;

@@ -1,0 +1,75 @@
+//! The BitBlt engine: copies rectangles of pixels between forms.
+//!
+//! Owns pixels, combination rules, colour maps and warping. It must not know
+//! oops or the interpreter: a binding fills [`BlitParameters`] from the fields
+//! of a BitBlt and hands over the words of its forms. Facts: `BitBltSimulation`
+//! in VMMaker. No function here allocates.
+
+mod color_map;
+mod copy;
+mod form;
+mod lines;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod warp;
+
+pub use color_map::ColorMap;
+pub use copy::{Affected, copy_bits};
+pub use form::{Form, FormShape, Source, pixel_value_at};
+pub use lines::draw_loop;
+pub use warp::{WarpParameters, warp_bits};
+
+/// Why a blit cannot be done; each is a failure of the primitive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlitError {
+    /// The rule is not 0 to 41.
+    BadRule,
+    /// The depth is not ±1, ±2, ±4, ±8, ±16 or ±32.
+    BadDepth,
+    /// The words do not hold width times height pixels.
+    BadBits,
+    /// The halftone has no word.
+    BadHalftone,
+    /// The table of the colour map has not a power of two entries, or is too short.
+    BadColorMap,
+    /// The rule has no meaning at the depth of the destination.
+    UnsupportedDepth,
+    /// A warp lacks its source or the map of its source.
+    NoSource,
+}
+
+/// The fields of a BitBlt, under their Smalltalk names; all units are pixels.
+#[derive(Debug, Default)]
+pub struct BlitParameters<'a> {
+    /// `combinationRule`, 0 to 41.
+    pub combination_rule: u32,
+    /// `destX`.
+    pub dest_x: i32,
+    /// `destY`.
+    pub dest_y: i32,
+    /// `width`.
+    pub width: i32,
+    /// `height`.
+    pub height: i32,
+    /// `sourceX`.
+    pub source_x: i32,
+    /// `sourceY`.
+    pub source_y: i32,
+    /// `clipX`.
+    pub clip_x: i32,
+    /// `clipY`.
+    pub clip_y: i32,
+    /// `clipWidth`.
+    pub clip_width: i32,
+    /// `clipHeight`.
+    pub clip_height: i32,
+    /// `halftoneForm`: one word for each row, repeated down the destination.
+    pub halftone_form: Option<&'a [u32]>,
+    /// `colorMap`. Rules 23 and 33 count into its table.
+    pub color_map: Option<ColorMap<'a>>,
+    /// The argument of `copyBitsTranslucent:`, 0 to 255, for rules 30 and 31.
+    pub source_alpha: u32,
+    /// The colour that rule 41 paints, as 32-bit ARGB.
+    pub component_alpha_color: u32,
+}
