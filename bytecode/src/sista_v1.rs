@@ -154,8 +154,9 @@ macro_rules! for_each_sista_v1 {
         0xE7..=0xE7, 2 push_new_array = PushNewArray { size: Bits<0, 0, 7>, from_stack: Bits<0, 7, 1> } (size * from_stack => 1) mapped;
         /// Push the integer `value`.
         0xE8..=0xE8, 2 push_integer = PushInteger { value: ByteB<0> } (0 => 1) unmapped;
-        /// Push the Character with code point `value`.
-        0xE9..=0xE9, 2 push_character = PushCharacter { value: ByteB<0> } (0 => 1) unmapped;
+        /// Push the Character with code point `value`: Extend A, as encoders emit it and VMMaker's
+        /// compilers since 2023 read it (older VMMaker interpreters read Extend B).
+        0xE9..=0xE9, 2 push_character = PushCharacter { value: BitsA<0, 0, 8> } (0 => 1) unmapped;
         /// Send literal selector `index`.
         0xEA..=0xEA, 2 long_send = LongSend { index: BitsA<0, 3, 5>, num_args: Arguments<false> } (num_args + 1 => 1) mapped;
         /// Send literal selector `index` above the method's class, or above the class on the stack when `directed` is 1.

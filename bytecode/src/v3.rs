@@ -1,7 +1,7 @@
 //! The table of the V3PlusClosures set (Smalltalk-80's, with Squeak's closure bytecodes).
 //!
 //! Undefined: 7E, 7F. Jump offsets count from the next pc. No extension prefixes.
-//! Facts: VMMaker's V3PlusClosures table, the Blue Book's encodings, SqueakJS's decoder.
+//! Facts: SqueakJS's decoder of the set.
 
 use crate::operand::{Bits, Byte, LongJump, Low, Pair, StoreKind};
 use crate::table::define;

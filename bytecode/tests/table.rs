@@ -130,3 +130,12 @@ fn golden_listings() {
         assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), found, "{name}");
     }
 }
+
+#[test]
+fn push_character_takes_extend_a() {
+    use rowel_bytecode::{Bytecode, BytecodeSet, decode, sista_v1};
+    let (decoded, next) =
+        decode(&[0xE0, 0x20, 0xE9, 0x32], 0, BytecodeSet::SistaV1).expect("a bytecode");
+    let expected = sista_v1::Bytecode::PushCharacter { value: 0x2032 };
+    assert_eq!((decoded, next), (Bytecode::SistaV1(expected), 4));
+}
