@@ -8,6 +8,7 @@
 //! | from class and selector to method | [`lookup`], [`method_cache`] |
 //! | the VM stack and its pages | [`stack`] |
 //! | translated methods and their inline caches | [`code`] |
+//! | from bytecodes to operations | [`translate`] |
 //! | translated code: the words that the interpreter runs | [`operation`] |
 //! | slots of contexts, closures, processes and the rest | [`layout`] |
 //! | why a primitive failed | [`failure`] |
@@ -28,4 +29,5 @@ pub mod method_cache;
 pub mod operation;
 mod roots;
 pub mod stack;
+pub mod translate;
 pub mod vm;

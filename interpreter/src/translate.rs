@@ -1,0 +1,196 @@
+//! Translation: from the bytecodes of a method, of either set, to operations.
+//!
+//! One linear pass from the first bytecode to the return after which nothing is reachable, then the
+//! jumps are fixed up. Inline closure bodies are translated in place. A bytecode that its set does
+//! not define becomes [`Operation::Illegal`] and ends the pass; so does a jump out of the code.
+
+use rowel_bytecode::{Bytecode, Step, walk};
+use rowel_objmem::Oop;
+use rowel_objmem::cage::Memory;
+
+use crate::code::MethodCode;
+use crate::frame;
+use crate::method::{self, BytecodeSet};
+use crate::operation::{Operation as Op, Word};
+
+mod sista_v1;
+mod v3;
+
+/// What the rest of the pass needs to know of a translated bytecode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// Goes on with the next one.
+    Next,
+    /// May go on `offset` bytes after the next pc, or further down before it.
+    Branch(i32),
+    /// Never goes on with the next one.
+    Return,
+    /// Cannot be translated.
+    Illegal,
+}
+
+/// The words so far.
+#[derive(Default)]
+struct Translation {
+    words: Vec<Word>,
+    offsets: Vec<u32>,
+    /// Offset of the bytecode being translated.
+    offset: u32,
+    /// Offset after it.
+    next: u32,
+    /// Jumps: index of the word and the offset that it goes to.
+    jumps: Vec<(usize, i64)>,
+}
+
+impl Translation {
+    fn push(&mut self, word: Word) {
+        self.words.push(word);
+        self.offsets.push(self.offset);
+    }
+
+    fn emit(&mut self, operation: Op, a: u8, b: i32, c: i32) -> Flow {
+        self.push(Word::new(operation, a, b as u16, c));
+        Flow::Next
+    }
+
+    /// A send-like operation with its inline cache.
+    fn send(&mut self, operation: Op, num_args: i32, literal: i32) -> Flow {
+        self.push(Word::new(operation, num_args as u8, literal as u16, 0));
+        self.push(Word(0));
+        self.push(Word(0));
+        Flow::Next
+    }
+
+    /// A jump of any kind to `distance` bytes past the next pc.
+    fn jump(&mut self, operation: Op, distance: i32) -> Flow {
+        let target = i64::from(self.next) + i64::from(distance);
+        let operation =
+            if operation == Op::Jump && distance < 0 { Op::JumpBack } else { operation };
+        self.jumps.push((self.words.len(), target));
+        self.push(Word::new(operation, 0, 0, 0));
+        Flow::Branch(distance)
+    }
+
+    /// A return.
+    fn finish(&mut self, operation: Op) -> Flow {
+        self.push(Word::new(operation, 0, 0, 0));
+        Flow::Return
+    }
+
+    /// The send, or the operation that stands for it, of special selector `index`.
+    fn special(&mut self, index: usize) -> Flow {
+        let operation = match SPECIAL_OPERATIONS.get(index) {
+            Some(Some(operation)) => *operation,
+            _ => Op::SendSpecial,
+        };
+        let num_args = rowel_bytecode::SPECIAL_SELECTORS[index & 31].num_args;
+        match operation {
+            Op::Identical | Op::NotIdentical | Op::Class => self.emit(operation, num_args, 0, 0),
+            _ => self.send(operation, i32::from(num_args), index as i32),
+        }
+    }
+
+    /// Put the distances in words into the jumps. A target where no bytecode starts, or outside,
+    /// makes the jump illegal.
+    fn fix_jumps(&mut self) {
+        for (at, target) in std::mem::take(&mut self.jumps) {
+            let index = self.offsets.partition_point(|offset| i64::from(*offset) < target);
+            let word = self.words[at];
+            let found = self.offsets.get(index).is_some_and(|o| i64::from(*o) == target);
+            let operation = Op::from_number(word.op());
+            self.words[at] = match operation {
+                _ if !found => Word::new(Op::Illegal, 0, 0, 0),
+                Op::JumpBack => Word::new(operation, 0, 0, (at as i64 + 1 - index as i64) as i32),
+                _ => {
+                    let distance = (index as i64 - at as i64 - 1) as i32;
+                    Word::new(operation, word.a(), word.b(), distance)
+                }
+            };
+        }
+    }
+}
+
+/// Operations that stand for special selectors, by index; the others are plain sends.
+const SPECIAL_OPERATIONS: [Option<Op>; 25] = [
+    Some(Op::Add),
+    Some(Op::Subtract),
+    Some(Op::Less),
+    Some(Op::Greater),
+    Some(Op::LessOrEqual),
+    Some(Op::GreaterOrEqual),
+    Some(Op::Equal),
+    Some(Op::NotEqual),
+    Some(Op::Multiply),
+    Some(Op::Divide),
+    Some(Op::Modulo),
+    None,
+    Some(Op::BitShift),
+    Some(Op::FloorDivide),
+    Some(Op::BitAnd),
+    Some(Op::BitOr),
+    Some(Op::At),
+    Some(Op::AtPut),
+    Some(Op::Size),
+    None,
+    None,
+    None,
+    Some(Op::Identical),
+    Some(Op::Class),
+    Some(Op::NotIdentical),
+];
+
+/// Translate `method`, which must be [well formed](method::is_well_formed). Does not allocate in the
+/// heap. The code always ends in an operation that does not go on.
+pub fn translate(memory: Memory, method: Oop) -> MethodCode {
+    let header = method::header(memory, method);
+    let first = method::first_bytecode(memory, method);
+    let size = memory.byte_size(method) as usize;
+    let bytes: Vec<u8> = (first..size).map(|at| memory.fetch_byte(method, at)).collect();
+    let set = match header.bytecode_set() {
+        BytecodeSet::SistaV1 => rowel_bytecode::BytecodeSet::SistaV1,
+        BytecodeSet::V3PlusClosures => rowel_bytecode::BytecodeSet::V3PlusClosures,
+    };
+    let mut translation = Translation::default();
+    translate_bytes(&mut translation, &bytes, set, first as u32);
+    translation.fix_jumps();
+    let mut code = MethodCode::new(method, translation.words, translation.offsets);
+    code.num_args = header.num_args() as u8;
+    code.num_temps = header.num_temps() as u8;
+    code.frame_words = (frame::HEADER_WORDS as usize + header.context_slots()) as u16;
+    code.primitive = method::primitive_number(memory, method);
+    code
+}
+
+fn translate_bytes(
+    translation: &mut Translation,
+    bytes: &[u8],
+    set: rowel_bytecode::BytecodeSet,
+    first: u32,
+) {
+    let mut furthest = 0;
+    let mut ended = false;
+    for step in walk(bytes, set) {
+        let Ok(Step { pc, bytecode, next_pc }) = step else { break };
+        translation.offset = first + pc as u32;
+        translation.next = first + next_pc as u32;
+        let flow = match bytecode {
+            Bytecode::SistaV1(bytecode) => translation.sista_v1(bytecode, bytes[next_pc - 1]),
+            Bytecode::V3(bytecode) => translation.v3(bytecode, bytes[next_pc - 1]),
+        };
+        match flow {
+            Flow::Next => {}
+            Flow::Branch(distance) => furthest = furthest.max(next_pc as i64 + i64::from(distance)),
+            Flow::Return | Flow::Illegal => {}
+        }
+        let goes_back = matches!(flow, Flow::Branch(distance) if distance < 0);
+        let may_end = flow == Flow::Return || goes_back;
+        if flow == Flow::Illegal || (may_end && next_pc as i64 > furthest) {
+            ended = flow != Flow::Illegal;
+            break;
+        }
+    }
+    if !ended {
+        translation.offset = translation.next.max(translation.offset);
+        translation.push(Word::new(Op::Illegal, 0, 0, 0));
+    }
+}
