@@ -3,8 +3,6 @@
 //! Source: `VMClass class>>#initializePrimitiveErrorCodes` and the image's
 //! `Smalltalk primitiveErrorTable`, which the codes index from 1.
 
-use rowel_objmem::Oop;
-
 /// A primitive failure. The discriminant is the code that the image sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -65,6 +63,3 @@ impl Failure {
         self as u8
     }
 }
-
-/// What a primitive that answers a value returns.
-pub type PrimitiveResult = Result<Oop, Failure>;

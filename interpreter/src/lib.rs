@@ -11,7 +11,11 @@
 //! | from bytecodes to operations | [`translate`] |
 //! | translated code: the words that the interpreter runs | [`operation`] |
 //! | slots of contexts, closures, processes and the rest | [`layout`] |
+//! | what a primitive is, the table of the numbered ones | [`primitive`], [`primitives`] |
+//! | between Rust values and objects | [`values`] |
 //! | why a primitive failed | [`failure`] |
+//! | external semaphores and other requests from other threads | [`signals`] |
+//! | what the image can ask about the VM | [`host`] |
 //! | numbers: SmallInteger and Float arithmetic of bytecodes and primitives | [`arithmetic`] |
 //!
 //! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
@@ -21,13 +25,18 @@ pub mod code;
 pub mod dispatch;
 pub mod failure;
 pub mod frame;
+pub mod host;
 pub mod layout;
 pub mod lookup;
 mod machine;
 pub mod method;
 pub mod method_cache;
 pub mod operation;
+pub mod primitive;
+pub mod primitives;
 mod roots;
+pub mod signals;
 pub mod stack;
 pub mod translate;
+pub mod values;
 pub mod vm;

@@ -8,7 +8,10 @@ use rowel_objmem::{Address, Heap, Oop};
 
 use crate::code::{CodeRef, CodeStore, Ip};
 use crate::frame;
+use crate::host::Host;
 use crate::method_cache::MethodCache;
+use crate::primitive::{Modules, Primitive, PrimitiveResult};
+use crate::signals::Signals;
 use crate::stack::{PageIndex, StackZone};
 
 /// Everything an isolate needs to run Smalltalk. Nothing of it is global.
@@ -30,6 +33,12 @@ pub struct Vm {
     pub cache: MethodCache,
     /// Arguments of the primitive that is running.
     pub argument_count: usize,
+    /// Named primitives and their state.
+    pub modules: Modules,
+    /// What the image can ask about this VM and the way it was started.
+    pub host: Host,
+    /// External semaphores, signalled from any thread.
+    pub signals: Signals,
 }
 
 /// Where execution is.
@@ -47,17 +56,23 @@ impl Vm {
     /// An interpreter on `heap` whose stack is `zone` of the heap's cage, committed already.
     pub fn new(heap: Heap, zone: Range<Address>) -> Vm {
         let mut zone = StackZone::new(zone);
+        let stack_limit = Arc::new(AtomicU64::new(0));
+        let signals = Signals::new(stack_limit.clone());
         let active_page = zone.claim(None).expect("a fresh zone has a free page");
         let base = zone.page(active_page).base;
+        stack_limit.store(zone.page(active_page).limit.0, Ordering::Relaxed);
         Vm {
             heap,
-            stack_limit: Arc::new(AtomicU64::new(zone.page(active_page).limit.0)),
+            stack_limit,
             zone,
             active_page,
             registers: Registers { ip: Ip::from_word(0), sp: base, fp: base },
             code: CodeStore::default(),
             cache: MethodCache::default(),
             argument_count: 0,
+            modules: Modules::default(),
+            host: Host::default(),
+            signals,
         }
     }
 
@@ -108,6 +123,28 @@ impl Vm {
     #[inline(always)]
     pub fn argument(&self, index: usize) -> Oop {
         self.stack_value(self.argument_count - 1 - index)
+    }
+
+    /// Apply a primitive that answers a value to a receiver and arguments, as a send would, and leave
+    /// the stack as it was. For tests and embedders.
+    pub fn apply(
+        &mut self,
+        primitive: Primitive,
+        receiver: Oop,
+        arguments: &[Oop],
+    ) -> PrimitiveResult {
+        let Primitive::Value(function) = primitive else {
+            return Err(crate::failure::Failure::Unsupported);
+        };
+        let sp = self.registers.sp;
+        for value in std::iter::once(&receiver).chain(arguments) {
+            self.heap.memory().store(self.registers.sp, value.0);
+            self.registers.sp = self.registers.sp.plus(frame::WORD);
+        }
+        self.argument_count = arguments.len();
+        let result = function(self);
+        self.registers.sp = sp;
+        result
     }
 
     /// The operand `depth` words below the top of the stack.

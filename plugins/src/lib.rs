@@ -1,4 +1,7 @@
-//! Rowel plugins.
+//! The named primitive modules: what methods ask for by module and name.
+//!
+//! Each module is a file of bindings (`…_plugin.rs`) with its `MODULE`, on top of computations that
+//! know nothing of objects. [`MODULES`] lists them all.
 
 pub mod bitblt;
 pub mod digest;
@@ -7,3 +10,8 @@ pub mod large_integers;
 pub mod matrix2x3;
 pub mod misc_primitive;
 pub mod zip;
+
+use rowel_interpreter::primitive::Module;
+
+/// Every module of this crate.
+pub const MODULES: &[Module] = &[];

@@ -1,0 +1,24 @@
+//! What the image can ask about the VM and the way it was started, and what it may ask of it.
+//!
+//! Filled in by the embedder (the command line). Must not know how options are spelled.
+
+use std::path::PathBuf;
+
+use rowel_objmem::image::ImageHeader;
+
+/// The surroundings of an image.
+#[derive(Debug, Default)]
+pub struct Host {
+    /// Path of the VM's executable: system attribute 0.
+    pub vm_path: PathBuf,
+    /// Path of the image: system attribute 1 and primitive 121. Absolute.
+    pub image_path: PathBuf,
+    /// The VM's own options: system attributes −1, −2 …
+    pub vm_arguments: Vec<String>,
+    /// The image's arguments: system attributes 2, 3 …
+    pub image_arguments: Vec<String>,
+    /// The header of the image file, written again at a snapshot.
+    pub header: Option<ImageHeader>,
+    /// Set by primitive 113: the image wants to end with this code.
+    pub exit_code: Option<i32>,
+}

@@ -1,0 +1,59 @@
+//! The numbered primitives, by family. Each family lists its rows; the table is made of them.
+//!
+//! Source of numbers and semantics: `StackInterpreter class>>#initializePrimitiveTable`,
+//! `InterpreterPrimitives`, `StackInterpreterPrimitives`. A number that is not here fails with
+//! [`Failure::Unsupported`](crate::failure::Failure), so that the method's own code runs.
+
+use crate::primitive::{Primitive, Row};
+
+mod display;
+mod enumeration;
+mod float;
+mod indexing;
+mod integer;
+mod storage;
+mod system;
+pub mod vm_module;
+
+/// All families.
+const FAMILIES: &[&[Row]] = &[
+    display::ROWS,
+    enumeration::ROWS,
+    float::ROWS,
+    indexing::ROWS,
+    integer::ROWS,
+    storage::ROWS,
+    system::ROWS,
+];
+
+/// One past the greatest primitive number that may be in the table.
+const TABLE_SIZE: usize = 700;
+
+/// The primitive with this number, if there is one.
+pub fn find(number: u16) -> Option<Primitive> {
+    TABLE.get(usize::from(number)).copied().flatten()
+}
+
+/// From number to primitive.
+static TABLE: [Option<Primitive>; TABLE_SIZE] = table();
+
+const fn table() -> [Option<Primitive>; TABLE_SIZE] {
+    let mut table = [None; TABLE_SIZE];
+    let mut family = 0;
+    while family < FAMILIES.len() {
+        let mut row = 0;
+        while row < FAMILIES[family].len() {
+            let Row { number, primitive, .. } = FAMILIES[family][row];
+            assert!(table[number as usize].is_none(), "two rows for one primitive number");
+            table[number as usize] = Some(primitive);
+            row += 1;
+        }
+        family += 1;
+    }
+    table
+}
+
+/// All rows, family by family.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
