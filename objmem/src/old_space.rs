@@ -73,6 +73,7 @@ impl Heap {
         self.gc.old_allocated += bytes;
         if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
             self.needs_full_collection = true;
+            self.attention.store(0, std::sync::atomic::Ordering::Release);
         }
         if let Some((start, size)) = self.old.free.take(bytes) {
             if size > bytes {
@@ -87,6 +88,15 @@ impl Heap {
     pub fn old_bytes_in_use(&self) -> u64 {
         let private: u64 = self.old.segments.iter().map(Space::used).sum();
         (private + self.boot.end - self.boot.start).saturating_sub(self.old.free.bytes())
+    }
+
+    /// Bytes that can still be allocated before memory is used up.
+    pub fn bytes_left(&self) -> u64 {
+        let used: u64 = self.old.segments.iter().map(|s| s.limit - s.start).sum();
+        let in_segments: u64 = self.old.segments.iter().map(|s| s.limit - s.next).sum();
+        let room = self.cage.range().end.0.saturating_sub(self.old.frontier);
+        let growth = self.old.limit_bytes.saturating_sub(used).min(room);
+        growth + in_segments + self.old.free.bytes()
     }
 
     /// After a full collection: the next one is due when old space grew by a half.

@@ -6,22 +6,32 @@
 
 use crate::primitive::{Primitive, Row};
 
+mod contexts;
+mod control;
 mod display;
 mod enumeration;
 mod float;
 mod indexing;
 mod integer;
+mod memory;
+mod saving;
+mod scheduling;
 mod storage;
 mod system;
 pub mod vm_module;
 
 /// All families.
 const FAMILIES: &[&[Row]] = &[
+    contexts::ROWS,
+    control::ROWS,
     display::ROWS,
     enumeration::ROWS,
     float::ROWS,
     indexing::ROWS,
     integer::ROWS,
+    memory::ROWS,
+    saving::ROWS,
+    scheduling::ROWS,
     storage::ROWS,
     system::ROWS,
 ];
