@@ -204,6 +204,27 @@ impl Vm {
         Ok(object)
     }
 
+    /// An Integer of any size from sign and magnitude in 64-bit words, least significant first; as
+    /// small as it can be.
+    #[inline]
+    pub fn integer_of_words(&mut self, negative: bool, magnitude: &[u64]) -> PrimitiveResult {
+        let used = magnitude.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+        let top = match magnitude[..used] {
+            [] => return Ok(Oop::small_integer(0)),
+            [only] => {
+                let value = i128::from(only);
+                return self.wide_integer_object(if negative { -value } else { value });
+            }
+            [.., top] => top,
+        };
+        let bytes = used as u64 * WORD - u64::from(top.leading_zeros() / 8);
+        let object = self.new_large_integer(negative, bytes)?;
+        for (index, word) in magnitude[..used].iter().enumerate() {
+            self.heap.store_u64(object, index, *word);
+        }
+        Ok(object)
+    }
+
     /// A byte object of the class with index `class` that holds `bytes`.
     pub fn byte_object(&mut self, class: ClassIndex, bytes: &[u8]) -> PrimitiveResult {
         let object = self.new_bytes(class, bytes.len())?;
