@@ -7,6 +7,7 @@ pub mod bitblt;
 pub mod digest;
 pub mod float_array;
 pub mod large_integers;
+pub mod large_integers_plugin;
 pub mod matrix2x3;
 pub mod misc_primitive;
 pub mod zip;
@@ -14,4 +15,4 @@ pub mod zip;
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate.
-pub const MODULES: &[Module] = &[];
+pub const MODULES: &[Module] = &[large_integers_plugin::MODULE];
