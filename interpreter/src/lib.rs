@@ -21,7 +21,9 @@
 //! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
 
 pub mod arithmetic;
+mod changes;
 pub mod code;
+pub mod context_access;
 pub mod dispatch;
 pub mod failure;
 pub mod frame;

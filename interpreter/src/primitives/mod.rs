@@ -7,12 +7,15 @@
 use crate::primitive::{Primitive, Row};
 
 mod display;
-mod enumeration;
+mod elements;
+pub mod enumeration;
 mod float;
 mod indexing;
 mod integer;
 mod storage;
+mod subject;
 mod system;
+mod typed;
 pub mod vm_module;
 
 /// All families.
@@ -22,8 +25,13 @@ const FAMILIES: &[&[Row]] = &[
     float::ROWS,
     indexing::ROWS,
     integer::ROWS,
-    storage::ROWS,
+    storage::bulk::ROWS,
+    storage::header_bits::ROWS,
+    storage::identity::ROWS,
+    storage::making::ROWS,
+    storage::slots::ROWS,
     system::ROWS,
+    typed::ROWS,
 ];
 
 /// One past the greatest primitive number that may be in the table.
