@@ -157,5 +157,5 @@ pub fn could_be_class(heap: &Heap, class: Oop) -> bool {
 /// Slots that `elements` elements of `format` take.
 pub fn slots_for(format: Format, elements: u64) -> u64 {
     let per_slot = WORD >> format.element_shift();
-    elements / per_slot + u64::from(elements % per_slot != 0)
+    elements / per_slot + u64::from(!elements.is_multiple_of(per_slot))
 }

@@ -95,7 +95,7 @@ fn format_as_instance(
         return if both { Ok(old) } else { Err(Failure::Inappropriate) };
     }
     let bytes = vm.heap.byte_size(object);
-    if bytes % (1 << format.element_shift()) != 0 {
+    if !bytes.is_multiple_of(1 << format.element_shift()) {
         return Err(Failure::BadReceiver);
     }
     Ok(format.for_elements(bytes >> format.element_shift()))
