@@ -122,6 +122,14 @@ impl Vm {
         self.flush_caches();
     }
 
+    /// The header, a literal or a byte of compiled code has changed. Cheap where the code was not
+    /// translated yet, as when a compiler fills it.
+    pub fn method_changed(&mut self, method: Oop) {
+        if self.code.of_method(method).is_some() {
+            self.forget_code(method);
+        }
+    }
+
     /// Objects have become others: follow forwarders in all frames, and forget all translations that
     /// may hold on to what was.
     pub fn after_become(&mut self) {

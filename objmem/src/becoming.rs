@@ -75,11 +75,30 @@ impl Heap {
                 self.store(array, index, object);
             }
         }
+        self.follow_well_known();
+        Ok(())
+    }
+
+    /// Make sure that `object` stays where it is: answers where that is. A young object becomes a
+    /// copy of itself in old space. `None` when there is no memory for that.
+    pub fn pin(&mut self, object: Oop) -> Option<Oop> {
+        let object = self.memory.follow(object);
+        let mut pinned = object;
+        if self.is_young(object) {
+            pinned = self.copy_to_old(object)?;
+            self.forward(object, pinned);
+            self.follow_well_known();
+        }
+        self.memory.set_header(pinned, self.memory.header(pinned).with_flag(PINNED_BIT, true));
+        Some(pinned)
+    }
+
+    /// Follow what the heap itself refers to.
+    fn follow_well_known(&mut self) {
         let specials = self.memory.follow(self.special_objects);
         self.follow_slots(specials);
         self.set_special_objects(specials);
         self.follow_class_table();
-        Ok(())
     }
 
     fn is_plain_array(&self, oop: Oop) -> bool {

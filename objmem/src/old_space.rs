@@ -45,16 +45,25 @@ impl OldSpace {
                 return Some(start);
             }
         }
-        let size = bytes.max(GROWTH_BYTES).next_multiple_of(crate::cage::PAGE);
+        self.grow(cage, bytes)?;
+        let segment = self.segments.last_mut()?;
+        segment.next += bytes;
+        Some(segment.start)
+    }
+
+    /// Add an empty segment of at least `bytes` bytes. Answers its size.
+    fn grow(&mut self, cage: &Cage, bytes: u64) -> Option<u64> {
+        let size = bytes.max(GROWTH_BYTES).checked_next_multiple_of(crate::cage::PAGE)?;
         let used: u64 = self.segments.iter().map(|s| s.limit - s.start).sum();
         let start = self.frontier;
-        if used + size > self.limit_bytes || start + size > cage.range().end.0 {
+        let end = start.checked_add(size)?;
+        if used.checked_add(size)? > self.limit_bytes || end > cage.range().end.0 {
             return None;
         }
-        cage.commit(Address(start)..Address(start + size)).ok()?;
-        self.frontier = start + size;
-        self.segments.push(Space { start, next: start + bytes, limit: start + size });
-        Some(start)
+        cage.commit(Address(start)..Address(end)).ok()?;
+        self.frontier = end;
+        self.segments.push(Space::new(start, end));
+        Some(size)
     }
 }
 
@@ -97,6 +106,24 @@ impl Heap {
         let room = self.cage.range().end.0.saturating_sub(self.old.frontier);
         let growth = self.old.limit_bytes.saturating_sub(used).min(room);
         growth + in_segments + self.old.free.bytes()
+    }
+
+    /// Grow old space by a segment of at least `bytes` bytes. Answers its size in bytes, or `None`
+    /// when memory is used up.
+    pub fn grow_old(&mut self, bytes: u64) -> Option<u64> {
+        self.old.grow(&self.cage, bytes)
+    }
+
+    /// Bytes of old space that are committed and in no object.
+    pub fn old_bytes_free(&self) -> u64 {
+        let ends: u64 = self.old.segments.iter().map(|s| s.limit - s.next).sum();
+        ends + self.old.free.bytes()
+    }
+
+    /// Bytes of the largest object that fits old space without growing it, headers included.
+    pub fn largest_old_free(&self) -> u64 {
+        let ends = self.old.segments.iter().map(|s| s.limit - s.next);
+        ends.chain([self.old.free.largest()]).max().unwrap_or(0)
     }
 
     /// After a full collection: the next one is due when old space grew by a half.

@@ -9,6 +9,7 @@ use crate::primitive::{Primitive, Row};
 mod contexts;
 mod control;
 mod display;
+mod elements;
 mod enumeration;
 mod float;
 mod indexing;
@@ -17,7 +18,9 @@ mod memory;
 mod saving;
 mod scheduling;
 mod storage;
+mod subject;
 mod system;
+mod typed;
 pub mod vm_module;
 
 /// All families.
@@ -32,8 +35,13 @@ const FAMILIES: &[&[Row]] = &[
     memory::ROWS,
     saving::ROWS,
     scheduling::ROWS,
-    storage::ROWS,
+    storage::bulk::ROWS,
+    storage::header_bits::ROWS,
+    storage::identity::ROWS,
+    storage::making::ROWS,
+    storage::slots::ROWS,
     system::ROWS,
+    typed::ROWS,
 ];
 
 /// One past the greatest primitive number that may be in the table.
