@@ -5,6 +5,8 @@
 
 pub mod bitblt;
 pub mod digest;
+mod file_plugin;
+pub mod files;
 pub mod float_array;
 pub mod large_integers;
 pub mod matrix2x3;
@@ -14,4 +16,4 @@ pub mod zip;
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate.
-pub const MODULES: &[Module] = &[];
+pub const MODULES: &[Module] = &[file_plugin::MODULE];
