@@ -23,12 +23,15 @@
 //! | why a primitive failed | [`failure`] |
 //! | external semaphores and other requests from other threads | [`signals`] |
 //! | what the image can ask about the VM | [`host`] |
+//! | clocks and their epochs | [`clock`] |
 //! | numbers: SmallInteger and Float arithmetic of bytecodes and primitives | [`arithmetic`] |
 //!
 //! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
 
 pub mod arithmetic;
 pub mod attention;
+mod arity;
+pub mod clock;
 pub mod code;
 pub mod context;
 pub mod context_access;

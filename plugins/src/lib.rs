@@ -5,6 +5,8 @@
 
 pub mod bitblt;
 pub mod digest;
+mod file_plugin;
+pub mod files;
 pub mod float_array;
 pub mod large_integers;
 pub mod large_integers_plugin;
@@ -15,4 +17,9 @@ pub mod zip;
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate.
-pub const MODULES: &[Module] = &[large_integers_plugin::MODULE];
+// One module a line, in the order of their names.
+#[rustfmt::skip]
+pub const MODULES: &[Module] = &[
+    file_plugin::MODULE,
+    large_integers_plugin::MODULE,
+];

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rowel_objmem::Oop;
 use rowel_objmem::layout::special;
 
+use crate::clock::{self, MILLISECOND_MASK};
 use crate::context::Place;
 use crate::failure::Failure;
 use crate::layout::{linked_list, process};
@@ -198,19 +199,14 @@ fn set_interrupt_semaphore(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.receiver())
 }
 
-/// Milliseconds of primitive 135 wrap at 29 bits.
-const MILLISECOND_MASK: u64 = 0x1FFF_FFFF;
-
 fn signal_at_milliseconds(vm: &mut Vm) -> PrimitiveResult {
     let at = vm.integer_argument(1)?;
-    let at = u64::try_from(at).map_err(|_| Failure::BadArgument)?;
     let semaphore = vm.argument(0);
     if set_semaphore(vm, special::THE_TIMER_SEMAPHORE, semaphore) {
-        let now = vm.host.clock.milliseconds() & MILLISECOND_MASK;
-        let delta = at.wrapping_sub(now) & MILLISECOND_MASK;
+        let delta = at.wrapping_sub(clock::milliseconds()) & MILLISECOND_MASK;
         // Past times come out as nearly the whole period.
         let delta = if delta > MILLISECOND_MASK / 2 { 0 } else { delta };
-        vm.timer.set(Some(Instant::now() + Duration::from_millis(delta)));
+        vm.timer.set(Some(Instant::now() + Duration::from_millis(delta as u64)));
     } else {
         vm.timer.set(None);
     }
@@ -221,7 +217,7 @@ fn signal_at_utc_microseconds(vm: &mut Vm) -> PrimitiveResult {
     let at = vm.unsigned_64_of(vm.argument(1)).ok_or(Failure::BadArgument)?;
     let semaphore = vm.argument(0);
     if set_semaphore(vm, special::THE_TIMER_SEMAPHORE, semaphore) {
-        let delta = at.saturating_sub(vm.host.clock.utc_microseconds());
+        let delta = at.saturating_sub(clock::utc_microseconds() as u64);
         vm.timer.set(Instant::now().checked_add(Duration::from_micros(delta)));
     } else {
         vm.timer.set(None);
