@@ -9,9 +9,14 @@ pub mod float_array;
 pub mod large_integers;
 pub mod matrix2x3;
 pub mod misc_primitive;
+pub mod socket;
+mod socket_plugin;
 pub mod zip;
 
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate.
-pub const MODULES: &[Module] = &[];
+#[rustfmt::skip]
+pub const MODULES: &[Module] = &[
+    socket_plugin::MODULE,
+];
