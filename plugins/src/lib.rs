@@ -12,6 +12,8 @@ pub mod large_integers;
 pub mod large_integers_plugin;
 pub mod matrix2x3;
 pub mod misc_primitive;
+pub mod socket;
+mod socket_plugin;
 pub mod zip;
 
 use rowel_interpreter::primitive::Module;
@@ -22,4 +24,5 @@ use rowel_interpreter::primitive::Module;
 pub const MODULES: &[Module] = &[
     file_plugin::MODULE,
     large_integers_plugin::MODULE,
+    socket_plugin::MODULE,
 ];
