@@ -29,8 +29,8 @@
 //! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
 
 pub mod arithmetic;
-pub mod attention;
 mod arity;
+pub mod attention;
 pub mod clock;
 pub mod code;
 pub mod context;

@@ -26,3 +26,8 @@ pub const MODULES: &[Module] = &[
     large_integers_plugin::MODULE,
     socket_plugin::MODULE,
 ];
+
+/// Write out what the image has written to files and stdout and is still in buffers: at its end.
+pub fn flush_files(vm: &mut rowel_interpreter::vm::Vm) {
+    vm.modules.state::<files::Files>().flush_all();
+}
