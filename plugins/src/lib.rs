@@ -6,13 +6,22 @@
 pub mod bitblt;
 pub mod digest;
 pub mod float_array;
+pub mod float_array_plugin;
+pub mod float_math_plugin;
 pub mod large_integers;
 pub mod large_integers_plugin;
 pub mod matrix2x3;
+pub mod matrix2x3_plugin;
 pub mod misc_primitive;
 pub mod zip;
 
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate.
-pub const MODULES: &[Module] = &[large_integers_plugin::MODULE];
+pub const MODULES: &[Module] = &[
+    float_array_plugin::DOUBLES,
+    float_array_plugin::SINGLES,
+    float_math_plugin::MODULE,
+    large_integers_plugin::MODULE,
+    matrix2x3_plugin::MODULE,
+];
