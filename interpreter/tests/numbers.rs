@@ -142,6 +142,16 @@ proptest! {
     }
 
     #[test]
+    fn scaling_is_that_of_ldexp(bits: u64, power in -2300i64..2300) {
+        let mut vm = fresh();
+        let value = f64::from_bits(bits);
+        let receiver = float(&mut vm, value);
+        let result = apply(&mut vm, 54, receiver, &[Oop::small_integer(power)]).expect("succeeds");
+        let (result, expected) = (vm.float_of(result).unwrap(), libm::ldexp(value, power as i32));
+        prop_assert!(result.to_bits() == expected.to_bits() || expected.is_nan());
+    }
+
+    #[test]
     fn float_arithmetic_is_that_of_doubles(a in any::<f64>(), b in any::<f64>()) {
         let mut vm = fresh();
         let same = |answer: Option<f64>, expected: f64| {

@@ -1,6 +1,7 @@
 //! LargeIntegers: arithmetic on the magnitudes of LargePositiveInteger and LargeNegativeInteger.
 //!
-//! Owns the arithmetic only. A magnitude is a slice of 64-bit limbs, least significant first;
+//! Owns the arithmetic only; sums and differences are the binding's, which reads the limbs of both
+//! operands from the heap as it goes. A magnitude is a slice of 64-bit limbs, least significant first;
 //! operands have no high zero limbs, results go into a slice that the caller gives and may have some.
 //! Knows nothing of objects, tags, or the VM: a binding decides on signs, on the SmallInteger range,
 //! and on failure codes.
@@ -13,7 +14,7 @@ mod divide;
 mod limbs;
 mod montgomery;
 
-pub use bits::{BitOperation, Signed, any_bit, bit_logic, high_bit, shift_left, shift_right};
+pub use bits::{BitOperation, Signed, any_bit, bit_logic, shift_left, shift_right};
 pub use divide::divide;
-pub use limbs::{add_into, compare, multiply, subtract_from, trimmed};
+pub use limbs::multiply;
 pub use montgomery::{MONTGOMERY_DIGIT_BITS, montgomery_times_modulo};

@@ -1,9 +1,10 @@
 //! The module LargeIntegers: what Integer's methods ask for when 64 bits do not do.
 //!
-//! Owns signs, kinds of arguments and the making of results; the arithmetic is in
-//! [`crate::large_integers`]. Operands are copied to limbs on the Rust stack, or in a vector when they
-//! are long, and the result is made at its exact size. All answers are as small as they can be, also
-//! where the reference leaves that to the image (`primDigitDivNegative`, left shifts).
+//! Owns signs, kinds of arguments, sums and differences, and the making of results; the rest of the
+//! arithmetic is in [`crate::large_integers`]. Results, and operands where that needs them in a slice,
+//! are limbs on the Rust stack, or in a vector when they are long; the object is made at its exact
+//! size. All answers are as small as they can be, also where the reference leaves that to the image
+//! (`primDigitDivNegative`, left shifts).
 //!
 //! Source: `LargeIntegersPlugin` of VMMaker, category "Integer primitives". Bit operations on negative
 //! operands, which fail there, are answered as the image's own code does.
@@ -85,11 +86,15 @@ fn digit_add(vm: &mut Vm) -> PrimitiveResult {
         return vm.integer_of_words(a.negative, &[sum, u64::from(carry)]);
     }
     let (long, short) = if a.len >= b.len { (a, b) } else { (b, a) };
-    with_limbs(long.len + 1 + short.len, |limbs| {
-        let (sum, addend) = limbs.split_at_mut(long.len + 1);
-        long.copy_to(vm, sum);
-        short.copy_to(vm, addend);
-        magnitude::add_into(sum, addend);
+    with_limbs(long.len + 1, |sum| {
+        let mut carry = false;
+        for (index, place) in sum[..short.len].iter_mut().enumerate() {
+            (*place, carry) = long.limb(vm, index).carrying_add(short.limb(vm, index), carry);
+        }
+        for (index, place) in sum.iter_mut().enumerate().take(long.len).skip(short.len) {
+            (*place, carry) = long.limb(vm, index).overflowing_add(u64::from(carry));
+        }
+        sum[long.len] = u64::from(carry);
         vm.integer_of_words(a.negative, sum)
     })
 }
@@ -101,11 +106,15 @@ fn digit_subtract(vm: &mut Vm) -> PrimitiveResult {
         Ordering::Less => (b, a, !a.negative),
         _ => (a, b, a.negative),
     };
-    with_limbs(larger.len + smaller.len, |limbs| {
-        let (difference, subtrahend) = limbs.split_at_mut(larger.len);
-        larger.copy_to(vm, difference);
-        smaller.copy_to(vm, subtrahend);
-        magnitude::subtract_from(difference, subtrahend);
+    with_limbs(larger.len, |difference| {
+        let mut borrow = false;
+        for (index, place) in difference[..smaller.len].iter_mut().enumerate() {
+            let (limb, other) = (larger.limb(vm, index), smaller.limb(vm, index));
+            (*place, borrow) = limb.borrowing_sub(other, borrow);
+        }
+        for (index, place) in difference.iter_mut().enumerate().skip(smaller.len) {
+            (*place, borrow) = larger.limb(vm, index).overflowing_sub(u64::from(borrow));
+        }
         vm.integer_of_words(negative, difference)
     })
 }

@@ -8,9 +8,12 @@ pub mod digest;
 mod file_plugin;
 pub mod files;
 pub mod float_array;
+pub mod float_array_plugin;
+pub mod float_math_plugin;
 pub mod large_integers;
 pub mod large_integers_plugin;
 pub mod matrix2x3;
+pub mod matrix2x3_plugin;
 pub mod misc_primitive;
 pub mod socket;
 mod socket_plugin;
@@ -18,12 +21,15 @@ pub mod zip;
 
 use rowel_interpreter::primitive::Module;
 
-/// Every module of this crate.
-// One module a line, in the order of their names.
+/// Every module of this crate, one a line, in the order of their names.
 #[rustfmt::skip]
 pub const MODULES: &[Module] = &[
     file_plugin::MODULE,
+    float_array_plugin::DOUBLES,
+    float_array_plugin::SINGLES,
+    float_math_plugin::MODULE,
     large_integers_plugin::MODULE,
+    matrix2x3_plugin::MODULE,
     socket_plugin::MODULE,
 ];
 

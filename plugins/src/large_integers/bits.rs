@@ -101,8 +101,8 @@ pub fn shift_right(magnitude: &mut [u64], shift: u64) -> usize {
 }
 
 /// The index of the highest bit set, counted from 1; 0 for zero.
-pub fn high_bit(magnitude: &[u64]) -> u64 {
-    let magnitude = super::trimmed(magnitude);
+fn high_bit(magnitude: &[u64]) -> u64 {
+    let magnitude = super::limbs::trimmed(magnitude);
     match magnitude.last() {
         None => 0,
         Some(top) => magnitude.len() as u64 * 64 - u64::from(top.leading_zeros()),

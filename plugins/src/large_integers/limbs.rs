@@ -1,25 +1,18 @@
-//! Sum, difference, product and order of magnitudes. Must not know signs.
+//! Sum, difference and product of magnitudes. Must not know signs.
 //!
 //! Fact: Knuth, TAOCP vol. 2, 4.3.1 (A, S, M) and 4.3.3 (Karatsuba).
-
-use std::cmp::Ordering;
 
 /// Operands with at least this many limbs are multiplied by Karatsuba's method.
 const KARATSUBA_LIMBS: usize = 40;
 
 /// The slice without high zero limbs.
-pub fn trimmed(limbs: &[u64]) -> &[u64] {
+pub(super) fn trimmed(limbs: &[u64]) -> &[u64] {
     let len = limbs.iter().rposition(|&limb| limb != 0).map_or(0, |last| last + 1);
     &limbs[..len]
 }
 
-/// Compares two magnitudes without high zero limbs.
-pub fn compare(first: &[u64], second: &[u64]) -> Ordering {
-    first.len().cmp(&second.len()).then_with(|| first.iter().rev().cmp(second.iter().rev()))
-}
-
 /// Adds `addend` to `sum` in place; `addend` is not longer. Answers the carry out of the top.
-pub fn add_into(sum: &mut [u64], addend: &[u64]) -> bool {
+pub(super) fn add_into(sum: &mut [u64], addend: &[u64]) -> bool {
     let (low, high) = sum.split_at_mut(addend.len());
     let mut carry = false;
     for (limb, &other) in low.iter_mut().zip(addend) {
@@ -35,7 +28,7 @@ pub fn add_into(sum: &mut [u64], addend: &[u64]) -> bool {
 }
 
 /// Subtracts `subtrahend` from `limbs` in place; it is not longer. Answers the borrow.
-pub fn subtract_from(limbs: &mut [u64], subtrahend: &[u64]) -> bool {
+pub(super) fn subtract_from(limbs: &mut [u64], subtrahend: &[u64]) -> bool {
     let (low, high) = limbs.split_at_mut(subtrahend.len());
     let mut borrow = false;
     for (limb, &other) in low.iter_mut().zip(subtrahend) {
