@@ -5,6 +5,7 @@
 
 pub mod bitblt;
 pub mod digest;
+pub mod digest_plugins;
 mod file_plugin;
 pub mod files;
 pub mod float_array;
@@ -15,22 +16,28 @@ pub mod large_integers_plugin;
 pub mod matrix2x3;
 pub mod matrix2x3_plugin;
 pub mod misc_primitive;
+pub mod misc_primitive_plugin;
+mod operands;
 pub mod socket;
 mod socket_plugin;
 pub mod zip;
+pub mod zip_plugin;
 
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate, one a line, in the order of their names.
 #[rustfmt::skip]
 pub const MODULES: &[Module] = &[
+    digest_plugins::DSA_PRIMS,
     file_plugin::MODULE,
     float_array_plugin::DOUBLES,
     float_array_plugin::SINGLES,
     float_math_plugin::MODULE,
     large_integers_plugin::MODULE,
     matrix2x3_plugin::MODULE,
+    misc_primitive_plugin::MODULE,
     socket_plugin::MODULE,
+    zip_plugin::MODULE,
 ];
 
 /// Write out what the image has written to files and stdout and is still in buffers: at its end.
