@@ -206,7 +206,8 @@ impl<'a> Checker<'a> {
     fn check_class_table(&self) -> Result<(), ImageError> {
         let roots = self.known(self.facts.hidden_roots);
         let slots = u64::from(CLASS_TABLE_ROOT_SLOTS);
-        let array = roots.header.class_index().0 == ARRAY_CLASS_INDEX_PUN;
+        let array = roots.header.class_index().0 == ARRAY_CLASS_INDEX_PUN
+            && roots.header.format() == Format::INDEXABLE;
         if !array || roots.slots < slots || roots.slots > slots + u64::from(HIDDEN_ROOT_SLOTS) {
             return Err(self.data.bad(roots.at, "the header of the class table", roots.header.0));
         }

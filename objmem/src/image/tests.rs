@@ -1,13 +1,16 @@
 //! Reading images: small ones built here, damaged ones, and the real one where it is at hand.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::format::{HEADER_BYTES, ImageHeader, SPUR_64};
 use super::read::{HeapOptions, check_file};
 use crate::heap::Heap;
 use crate::layout::{CLASS_TABLE_ROOT_SLOTS, HIDDEN_ROOT_SLOTS};
 use crate::oop::{ClassIndex, Oop};
+
+#[path = "../../tests/support/real_image.rs"]
+mod support;
+use support::real_image;
 
 /// Words of an image in the making.
 struct Builder {
@@ -179,27 +182,6 @@ fn wild_references_are_found() {
     let error = check_file(&written(directory.path(), &bytes)).expect_err("wild");
     assert_eq!(error.offset, at as u64);
     assert!(error.to_string().contains("reference"), "{error}");
-}
-
-/// The real image, where there is one; `keep` holds what was unpacked.
-pub(super) fn real_image(keep: &Path) -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("ROWEL_TEST_IMAGE") {
-        return Some(path.into());
-    }
-    let name = "cuis-7.7-7777.image";
-    let places = [
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/images"),
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/images"),
-    ];
-    let packed = places.iter().map(|place| Path::new(place).join(format!("{name}.xz")));
-    let found = packed.into_iter().find(|path| path.exists());
-    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(found.is_some() || !in_ci, "the test image is missing");
-    let path = keep.join(name);
-    let output = std::fs::File::create(&path).expect("a file");
-    let status = Command::new("xz").arg("-dc").arg(found?).stdout(Stdio::from(output)).status();
-    assert!(status.expect("xz").success());
-    Some(path)
 }
 
 #[test]
