@@ -148,6 +148,7 @@ impl Heap {
             },
             old_start: at,
             boot: at..at,
+            boot_gaps: 0,
             special_objects: Oop::ZERO,
             hidden_roots: Oop::ZERO,
             last_hash: 1,

@@ -230,7 +230,23 @@ impl Cage {
         }
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        self.map(&range, protection, flags, file.as_raw_fd(), offset - into_page)
+        self.map(&range, protection, flags, file.as_raw_fd(), offset - into_page)?;
+        self.expect_reading(&range)
+    }
+
+    /// Have the pages of `range` ready at once, as all of it is about to be read.
+    #[cfg(target_os = "linux")]
+    fn expect_reading(&self, range: &Range<Address>) -> io::Result<()> {
+        let (native, bytes) = self.locate(range)?;
+        // SAFETY: advice about pages of this cage; it changes no contents. A system that does not
+        // know it reads each page when it is needed.
+        unsafe { libc::madvise(native, bytes, libc::MADV_POPULATE_READ) };
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn expect_reading(&self, _: &Range<Address>) -> io::Result<()> {
+        Ok(())
     }
 
     fn map(

@@ -26,9 +26,10 @@ impl Heap {
     /// The class index that instances of `class` carry, entering the class into the table when it
     /// is not there yet. `None` when the table is full or memory is used up.
     pub fn index_of_class(&mut self, class: Oop) -> Option<ClassIndex> {
-        let hash = self.memory.header(class).hash();
-        if hash != 0 {
-            return Some(ClassIndex(hash));
+        let index = ClassIndex(self.memory.header(class).hash());
+        // An object that got its hash before it served as a class is not where the hash says.
+        if index.0 != 0 && self.class_at(index) == class {
+            return Some(index);
         }
         self.enter_class(class)
     }

@@ -126,7 +126,7 @@ impl Heap {
     pub fn all_instances(&self, class: Oop) -> Vec<Oop> {
         let index = ClassIndex(self.memory.header(class).hash());
         let mut found = Vec::new();
-        if index.0 != 0 {
+        if index.0 != 0 && self.class_at(index) == class {
             self.each_object(|object| {
                 if self.memory.header(object).class_index() == index {
                     found.push(object);

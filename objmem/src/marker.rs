@@ -224,7 +224,8 @@ impl Marker<'_> {
         }
     }
 
-    /// Empty the class table entries of dead classes, and those that duplicate another.
+    /// Empty the class table entries of dead classes, and those that duplicate another: a class is
+    /// in its place where its hash says.
     fn expunge_classes(&mut self) {
         for page_index in 1..CLASS_TABLE_ROOT_SLOTS {
             let page = self.memory.fetch(self.heap.hidden_roots, page_index as usize);
@@ -238,7 +239,10 @@ impl Marker<'_> {
                 }
                 let class = self.memory.follow(old);
                 let index = page_index << CLASS_TABLE_PAGE_SHIFT | entry;
-                if self.lives(class) && self.memory.header(class).hash() == index {
+                let hash = self.memory.header(class).hash();
+                let elsewhere = hash != index
+                    && self.memory.follow(self.heap.class_at(ClassIndex(hash))) == class;
+                if self.lives(class) && !elsewhere {
                     if class != old {
                         self.heap.store(page, entry as usize, class);
                     }

@@ -96,7 +96,8 @@ impl Heap {
     /// Bytes that objects take in old space, the boot region included.
     pub fn old_bytes_in_use(&self) -> u64 {
         let private: u64 = self.old.segments.iter().map(Space::used).sum();
-        (private + self.boot.end - self.boot.start).saturating_sub(self.old.free.bytes())
+        let boot = self.boot.end - self.boot.start - self.boot_gaps;
+        (private + boot).saturating_sub(self.old.free.bytes())
     }
 
     /// Bytes that can still be allocated before memory is used up.

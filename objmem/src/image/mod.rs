@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the header and what may be wrong with a file | [`format`] |
 //! | where the segments of a file lie | [`segments`] |
+//! | where they go in the cage | `place` |
 //! | checking every object before the first one is used | [`check`] |
 //! | a heap from a file | [`read`] |
 //! | a file from a heap | [`write`](mod@write) |
@@ -13,6 +14,7 @@
 
 pub mod check;
 pub mod format;
+mod place;
 pub mod read;
 pub mod segments;
 pub mod write;

@@ -7,6 +7,7 @@ use super::read::{HeapOptions, check_file};
 use crate::heap::Heap;
 use crate::layout::{CLASS_TABLE_ROOT_SLOTS, HIDDEN_ROOT_SLOTS};
 use crate::oop::{ClassIndex, Oop};
+use crate::verify;
 
 #[path = "../../tests/support/real_image.rs"]
 mod support;
@@ -123,18 +124,90 @@ fn a_small_image_opens_mapped_and_copied() {
     }
 }
 
+/// Each way in which the segments of a file can come to lie in the cage.
+fn ways() -> impl Iterator<Item = (u64, u64, HeapOptions)> {
+    // Saved high or low; with no gap, in the same page, on another, beyond what tables may span.
+    let bases = [0x1_17F8_98E0, 0x1_0000_0080, 0x10_0000];
+    let gaps = [0, 1, 3, 498, 1000, 100_000, 1 << 28];
+    let both = bases.into_iter().flat_map(move |base| gaps.into_iter().map(move |gap| (base, gap)));
+    both.flat_map(|(base, gap)| {
+        [true, false].map(|map_file| (base, gap, HeapOptions { map_file, ..Default::default() }))
+    })
+}
+
 #[test]
-fn segments_are_joined() {
+fn segments_stay_in_place_or_are_joined() {
     let directory = tempfile::tempdir().expect("a directory");
-    for base in [0x1_17F8_98E0, 0x10_0000] {
-        let path = written(directory.path(), &small_image(base, Some(1000)));
-        let (heap, _) = Heap::open(&path, &HeapOptions::default()).expect("an image");
+    for (base, gap, options) in ways() {
+        let path = written(directory.path(), &small_image(base, Some(gap)));
+        let (mut heap, _) = Heap::open(&path, &options).expect("an image");
         expect_small(&heap);
         let method = heap.special(4);
         assert!(heap.format(method).is_compiled_method());
         assert_eq!(heap.fetch(method, 1), heap.special(3));
         assert_eq!(heap.end_of(method), heap.boot_region().end);
+        let in_place = base >= 1 << 30 && gap < 1 << 27;
+        assert_eq!(heap.boot_region().start.0 == base, in_place, "{base:x} {gap}");
+        assert_eq!(verify::check(&heap), []);
+        let objects = heap.all_objects();
+        assert_eq!(objects.len(), 7, "{base:x} {gap}");
+        assert_eq!(objects.last(), Some(&method));
+        let used = heap.old_bytes_in_use();
+        heap.collect_full(&mut (), crate::CollectBoot::Yes).expect("memory");
+        assert_eq!(verify::check(&heap), []);
+        assert_eq!(heap.all_objects().len(), 7);
+        assert!(heap.old_bytes_in_use() <= used && used < 1 << 20);
     }
+}
+
+#[test]
+fn rubbish_beyond_a_stack_pointer_becomes_nil() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for base in [0x1_0000_0080, 0x10_0000] {
+        let mut image = small_image(base, None);
+        // The array of three that is special object 3 becomes a context with two stale slots.
+        let words = [8_u64 << 56 | 1 << 24 | 1024, 1, 1, 1, 1, 1, 1, 0xDEAD_BEE8, 7];
+        let at = image.len() - 16;
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        image.splice(at..at, bytes);
+        let grown = |image: &[u8], at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&image[at..at + 8]);
+            (u64::from_le_bytes(word) + 72).to_le_bytes()
+        };
+        for field in [8, 72] {
+            let word = grown(&image, field);
+            image[field..field + 8].copy_from_slice(&word);
+        }
+        let path = written(directory.path(), &image);
+        assert!(check_file(&path).is_err());
+        // Now with the class index of a context, for which the table has an entry.
+        image[at..at + 8].copy_from_slice(&(8_u64 << 56 | 1 << 24 | 36).to_le_bytes());
+        let entry = class_table_entry(&image, 36);
+        let class = class_table_entry(&image, 51);
+        let class: Vec<u8> = image[class..class + 8].to_vec();
+        image[entry..entry + 8].copy_from_slice(&class);
+        let path = written(directory.path(), &image);
+        let (heap, _) = Heap::open(&path, &HeapOptions::default()).expect("an image");
+        let context = *heap.all_objects().last().expect("objects");
+        assert_eq!(heap.slot_count(context), 8);
+        assert_eq!([heap.fetch(context, 6), heap.fetch(context, 7)], [heap.nil(); 2]);
+        assert_eq!(verify::check(&heap), []);
+    }
+}
+
+/// Where the file holds entry `index` of the first class table page of [`small_image`].
+fn class_table_entry(image: &[u8], index: usize) -> usize {
+    let word = |at: usize| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&image[at..at + 8]);
+        u64::from_le_bytes(word)
+    };
+    let header = HEADER_BYTES as usize;
+    // Three objects without slots, the free lists, then the overflow word and header of the roots.
+    let roots = header + 3 * 16 + 65 * 8 + 8;
+    let page = word(roots + 8) - word(16);
+    header + page as usize + 8 + index * 8
 }
 
 #[test]
@@ -150,26 +223,30 @@ fn truncated_files_are_errors() {
 #[test]
 fn damaged_files_never_panic() {
     let directory = tempfile::tempdir().expect("a directory");
-    let bytes = small_image(0x1_0000_0080, Some(3));
+    let images = [small_image(0x1_0000_0080, Some(3)), small_image(0x10_0000, Some(3))];
     let mut rejected = 0;
     let mut random = 12345_u64;
-    for _ in 0..600 {
-        let mut damaged = bytes.clone();
+    for round in 0..800 {
+        let mut damaged = images[round % 2].clone();
+        let bytes = damaged.len();
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // Three of four hit the ends of the file, where the structure is.
-        let span = if random & 3 == 0 { bytes.len() } else { 800 };
+        let span = if random & 3 == 0 { bytes } else { 800 };
         let from_end = random & 4 != 0;
         let distance = (random >> 16) as usize % span;
-        let at = if from_end { bytes.len() - 1 - distance } else { distance };
+        let at = if from_end { bytes - 1 - distance } else { distance };
         damaged[at] ^= (random >> 8) as u8 | 1;
         let path = written(directory.path(), &damaged);
-        if let Ok((heap, _)) = Heap::open(&path, &HeapOptions::default()) {
+        if let Ok((mut heap, _)) = Heap::open(&path, &HeapOptions::default()) {
             assert!(heap.special_objects() != Oop::ZERO);
+            assert_eq!(verify::check(&heap), []);
+            heap.collect_full(&mut (), crate::CollectBoot::Yes).expect("memory");
+            assert_eq!(verify::check(&heap), []);
         } else {
             rejected += 1;
         }
     }
-    assert!(rejected > 100, "{rejected} of 600 were rejected");
+    assert!(rejected > 100, "{rejected} of 800 were rejected");
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! Where the parts of a heap go that an image file is opened into, and getting the segments there.
+//!
+//! *In place*: each segment goes where it was saved, with bridges over the gaps, and no reference
+//! changes. A segment whose offset in the file agrees with its address modulo the page size is
+//! mapped copy-on-write; the cage starts where that is so for the largest one. The others are read.
+//! *Joined*: the segments are read to one range, for files whose addresses are too low or lie too far
+//! apart. Must not know what a segment holds.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use super::format::{ImageError, ImageProblem};
+use super::read::HeapOptions;
+use super::segments::{BRIDGE_BYTES, Segment, write_bridge};
+use crate::cage::{Cage, PAGE};
+use crate::oop::Address;
+use crate::space::{Nursery, Space};
+
+/// Bytes at the start of a cage that are never usable, so that null pointers fault.
+pub const NULL_GUARD_BYTES: u64 = 64 << 10;
+/// A file saved below this is joined: a cage that starts so low looks like no address.
+const LEAST_SAVED_BASE: u64 = 1 << 30;
+/// Segments that lie further apart than this, in all, are joined: tables span the gaps.
+const MOST_GAP_BYTES: u64 = 1 << 30;
+/// Where the cage starts when the segments are joined.
+const JOINED_LOW: u64 = 1 << 32;
+/// Room for private old space that a cage must have at least.
+const LEAST_OLD_BYTES: u64 = 16 << 20;
+
+/// Where the regions of a heap go.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where the cage starts.
+    pub low: u64,
+    /// The VM stack.
+    pub stack: Range<u64>,
+    /// Eden and the survivor spaces.
+    pub nursery: Nursery,
+    /// The boot region.
+    pub boot: Range<u64>,
+    /// Bytes of the gaps between segments in the boot region, bridges included.
+    pub gaps: u64,
+    /// Whether every segment is where it was saved.
+    pub in_place: bool,
+}
+
+/// Decide where everything goes, and write the places into `segments` (at least one).
+///
+/// # Errors
+/// When the options leave no room.
+pub fn plan(segments: &mut [Segment], options: &HeapOptions) -> Result<Plan, ImageError> {
+    let impossible = |what| Err(ImageError::at(0, ImageProblem::Options(what)));
+    if options.eden_bytes < 64 << 10 || options.eden_bytes > 1 << 34 {
+        return impossible("eden must have 64 KiB to 16 GiB");
+    }
+    if options.stack_bytes < 16 << 10 || options.stack_bytes > 1 << 30 {
+        return impossible("the stack must have 16 KiB to 1 GiB");
+    }
+    let stack_bytes = options.stack_bytes.next_multiple_of(PAGE);
+    let eden_bytes = options.eden_bytes.next_multiple_of(PAGE);
+    let survivor_bytes = (eden_bytes / 5).next_multiple_of(PAGE);
+    let reserve_bytes = (eden_bytes / 4).next_multiple_of(PAGE);
+    let young_bytes = eden_bytes + reserve_bytes + 2 * survivor_bytes;
+    let room = NULL_GUARD_BYTES + stack_bytes + young_bytes;
+    let cage_bytes = options.cage_bytes.saturating_sub(room + LEAST_OLD_BYTES);
+    let in_place = low_in_place(segments, room, cage_bytes);
+    let low = in_place.unwrap_or_else(|| join(segments, JOINED_LOW + room));
+    let boot = segments[0].place..segments[segments.len() - 1].end();
+    if boot.end - low > options.cage_bytes.saturating_sub(LEAST_OLD_BYTES) {
+        return impossible("the cage is too small for this image");
+    }
+    let stack = low + NULL_GUARD_BYTES..low + NULL_GUARD_BYTES + stack_bytes;
+    // Past the soft limit a quarter more is in reserve.
+    let eden = Space::new(stack.end, stack.end + eden_bytes + reserve_bytes);
+    let past = Space::new(eden.limit, eden.limit + survivor_bytes);
+    let future = Space::new(past.limit, past.limit + survivor_bytes);
+    let soft_limit = eden.start + eden_bytes;
+    let held: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    Ok(Plan {
+        low,
+        stack,
+        nursery: Nursery { eden, soft_limit, past, future },
+        gaps: boot.end - boot.start - held,
+        boot,
+        in_place: in_place.is_some(),
+    })
+}
+
+/// Where the cage starts when the segments stay at their saved addresses, `room` bytes below the
+/// first one's page; `None` when they cannot.
+fn low_in_place(segments: &[Segment], room: u64, cage_bytes: u64) -> Option<u64> {
+    let first = segments.first()?;
+    let span = segments.last()?.end() - first.saved;
+    let held: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    if span - held > MOST_GAP_BYTES || span > cage_bytes {
+        return None;
+    }
+    let anchor = segments.iter().max_by_key(|segment| segment.bytes)?;
+    // How far the first object is into its page, when the anchor's page starts as in the file.
+    let into_page = (first.saved + anchor.offset % PAGE).wrapping_sub(anchor.saved) % PAGE;
+    let low = first.saved.checked_sub(into_page + room)?;
+    (low >= LEAST_SAVED_BASE).then_some(low)
+}
+
+/// Place the segments one after the other from `start` on. Answers where the cage starts.
+fn join(segments: &mut [Segment], start: u64) -> u64 {
+    let mut place = start;
+    for segment in segments {
+        segment.place = place;
+        place += segment.bytes;
+    }
+    JOINED_LOW
+}
+
+/// Bring the segments of `file` to their places in `cage`.
+///
+/// # Errors
+/// When the file ends early, or the system has no memory for it.
+pub fn load(
+    cage: &Cage,
+    file: &File,
+    segments: &[Segment],
+    plan: &Plan,
+    map_file: bool,
+) -> Result<(), ImageError> {
+    let memory = cage.memory();
+    // Where the pages start that no segment before has a part of.
+    let mut free = plan.boot.start - (plan.boot.start - plan.low) % PAGE;
+    for segment in segments {
+        let bridge = if plan.in_place { BRIDGE_BYTES } else { 0 };
+        let range = Address(segment.place)..Address(segment.end() + bridge);
+        let into_page = (segment.place - plan.low) % PAGE;
+        if map_file
+            && plan.in_place
+            && segment.offset % PAGE == into_page
+            && segment.place - into_page >= free
+        {
+            cage.map_file(range.clone(), file, segment.offset)?;
+        } else {
+            cage.commit(range.clone())?;
+            let bytes = memory.slice_mut(range.start, segment.bytes);
+            file.read_exact_at(bytes, segment.offset)?;
+        }
+        free = cage.page_up(range.end).0;
+    }
+    if plan.in_place {
+        for pair in segments.windows(2) {
+            write_bridge(memory, pair[0].end(), pair[1].place);
+        }
+    }
+    Ok(())
+}
