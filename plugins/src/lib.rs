@@ -4,6 +4,7 @@
 //! know nothing of objects. [`MODULES`] lists them all.
 
 pub mod bitblt;
+pub mod bitblt_plugin;
 pub mod digest;
 pub mod float_array;
 pub mod large_integers;
@@ -14,4 +15,4 @@ pub mod zip;
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate.
-pub const MODULES: &[Module] = &[];
+pub const MODULES: &[Module] = &[bitblt_plugin::MODULE];
