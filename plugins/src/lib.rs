@@ -4,6 +4,7 @@
 //! know nothing of objects. [`MODULES`] lists them all.
 
 pub mod bitblt;
+pub mod bitblt_plugin;
 pub mod digest;
 pub mod digest_plugins;
 mod file_plugin;
@@ -28,6 +29,7 @@ use rowel_interpreter::primitive::Module;
 /// Every module of this crate, one a line, in the order of their names.
 #[rustfmt::skip]
 pub const MODULES: &[Module] = &[
+    bitblt_plugin::MODULE,
     digest_plugins::DSA_PRIMS,
     file_plugin::MODULE,
     float_array_plugin::DOUBLES,

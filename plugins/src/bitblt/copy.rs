@@ -46,28 +46,32 @@ impl Area {
 
 /// Clips one axis: (destination, source, extent), `limit` being the source's.
 fn clip_axis(
-    dest: i32,
-    source: i32,
-    extent: i32,
-    clip: (i32, i32),
+    dest: i64,
+    source: i64,
+    extent: i64,
+    clip: (i64, i64),
     form: i32,
     limit: Option<i32>,
 ) -> (i32, i32, i32) {
-    let start = i64::from(clip.0.max(0));
-    let end = (i64::from(clip.0) + i64::from(clip.1)).min(i64::from(form));
-    let (mut low, high) = (i64::from(dest), (i64::from(dest) + i64::from(extent)).min(end));
-    let offset = i64::from(source) - low;
-    low = low.max(start);
-    let mut high = high;
+    let end = clip.0.saturating_add(clip.1).min(i64::from(form));
+    let offset = source.saturating_sub(dest);
+    let mut low = dest.max(clip.0).max(0);
+    let mut high = dest.saturating_add(extent).min(end);
     if let Some(limit) = limit {
-        low = low.max(-offset);
-        high = high.min(i64::from(limit) - offset);
+        low = low.max(offset.saturating_neg());
+        high = high.min(i64::from(limit).saturating_sub(offset));
     }
     if high <= low {
         return (0, 0, 0);
     }
-    let from = i32::try_from(low + offset).unwrap_or(0);
+    let from = i32::try_from(low.saturating_add(offset)).unwrap_or(0);
     (low as i32, from, (high - low) as i32)
+}
+
+/// Whether clipping leaves nothing to draw.
+pub fn is_empty(p: &BlitParameters<'_>, dest: FormShape, source: Option<FormShape>) -> bool {
+    let area = clip(p, dest, source);
+    area.width <= 0 || area.height <= 0
 }
 
 pub(super) fn clip(p: &BlitParameters<'_>, dest: FormShape, source: Option<FormShape>) -> Area {

@@ -74,7 +74,7 @@ fn a_form_scrolls_onto_itself() {
         let before = noise(shape.pitch * 9, 21);
         let mut after = before.clone();
         let mut p = BlitParameters { width: 40, source_x: 10, source_y: 2, ..params(3) };
-        (p.dest_x, p.dest_y) = (10 + dx, 2 + dy);
+        (p.dest_x, p.dest_y) = (i64::from(10 + dx), i64::from(2 + dy));
         copy_bits(&mut p, &mut Form { shape, bits: &mut after }, Source::Same).unwrap();
         for (x, y) in (0..5).flat_map(|y| (0..40).map(move |x| (x, y))) {
             let wanted = shape.pixel(&before, 10 + x, 2 + y);

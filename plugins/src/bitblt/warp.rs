@@ -12,7 +12,7 @@ use super::{Affected, BlitError, BlitParameters, Form, FormShape, Source};
 pub struct WarpParameters<'a> {
     /// `p1x p1y` to `p4x p4y` (top left, bottom left, bottom right, top right)
     /// with 14 bits after the binary point.
-    pub corners: [(i32, i32); 4],
+    pub corners: [(i64, i64); 4],
     /// Samples on each side of a pixel, at least 1.
     pub smoothing: u32,
     /// Colours of the source's pixels, needed to smooth depths below 16.
@@ -189,14 +189,13 @@ struct Walk {
 
 impl Walk {
     fn new(p: &BlitParameters<'_>, w: &WarpParameters<'_>, area: Area) -> Self {
-        let rows = i64::from(p.height.saturating_sub(1).max(1));
-        let steps = i64::from(p.width.saturating_sub(1).max(1));
-        let corner = |index: usize| (i64::from(w.corners[index].0), i64::from(w.corners[index].1));
+        let rows = p.height.saturating_sub(1).max(1);
+        let steps = p.width.saturating_sub(1).max(1);
+        let corner = |index: usize| w.corners[index];
         let (p1, p2, p3, p4) = (corner(0), corner(1), corner(2), corner(3));
         let ((lx, dx), (ly, dy)) = (edge(p1.0, p2.0, rows), edge(p1.1, p2.1, rows));
         let ((rx, ex), (ry, ey)) = (edge(p4.0, p3.0, rows), edge(p4.1, p3.1, rows));
-        let skipped =
-            (i64::from(area.x) - i64::from(p.dest_x), i64::from(area.y) - i64::from(p.dest_y));
+        let skipped = (i64::from(area.x) - p.dest_x, i64::from(area.y) - p.dest_y);
         Self {
             left: Point { x: lx, y: ly },
             right: Point { x: rx, y: ry },
