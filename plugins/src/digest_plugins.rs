@@ -3,6 +3,7 @@
 //!
 //! Source: `DSAPlugin.class.st`, and the plugins of the Cryptography package.
 
+use num_bigint::BigUint;
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::{Module, Primitive, PrimitiveResult};
 use rowel_interpreter::vm::Vm;
@@ -10,7 +11,6 @@ use rowel_objmem::Oop;
 use rowel_objmem::layout::class_index;
 
 use crate::digest;
-use crate::large_integers::{divide, multiply, significant_len};
 use crate::operands::{check_argument_count, check_writable, store_words, words};
 
 /// SHA-1 and big arithmetic.
@@ -129,6 +129,11 @@ fn digits(vm: &Vm, index: usize) -> Result<&[u8], Failure> {
     if is_large { vm.bytes_argument(index) } else { Err(Failure::BadArgument) }
 }
 
+/// How many bytes there are up to the highest one that is not zero.
+fn significant_len(magnitude: &[u8]) -> usize {
+    magnitude.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
 /// Write a magnitude that fits into the argument `index`, with zeros above it.
 fn store_digits(vm: &mut Vm, index: usize, magnitude: &[u8]) -> Result<(), Failure> {
     let target = vm.bytes_of_mut(vm.argument(index)).ok_or(Failure::BadArgument)?;
@@ -145,7 +150,8 @@ fn big_multiply(vm: &mut Vm) -> PrimitiveResult {
     if digits(vm, 2)?.len() != one.len() + other.len() {
         return Err(Failure::BadArgument);
     }
-    let product = multiply(one, other);
+    let product = BigUint::from_bytes_le(one) * BigUint::from_bytes_le(other);
+    let product = product.to_bytes_le();
     check_writable(vm, vm.argument(2))?;
     store_digits(vm, 2, &product)?;
     Ok(vm.receiver())
@@ -154,8 +160,13 @@ fn big_multiply(vm: &mut Vm) -> PrimitiveResult {
 /// `bigDivide: remainder by: divisor into: quotient`: the dividend is overwritten.
 fn big_divide(vm: &mut Vm) -> PrimitiveResult {
     check_argument_count(vm, 3)?;
-    let (quotient, remainder) =
-        divide(digits(vm, 0)?, digits(vm, 1)?).ok_or(Failure::BadArgument)?;
+    let dividend = BigUint::from_bytes_le(digits(vm, 0)?);
+    let divisor = BigUint::from_bytes_le(digits(vm, 1)?);
+    if divisor == BigUint::ZERO {
+        return Err(Failure::BadArgument);
+    }
+    let quotient = (&dividend / &divisor).to_bytes_le();
+    let remainder = (dividend % divisor).to_bytes_le();
     if significant_len(&quotient) > digits(vm, 2)?.len() {
         return Err(Failure::BadArgument);
     }

@@ -31,6 +31,8 @@ use rowel_interpreter::primitive::Module;
 pub const MODULES: &[Module] = &[
     bitblt_plugin::MODULE,
     digest_plugins::DSA_PRIMS,
+    digest_plugins::MD5,
+    digest_plugins::SHA256,
     file_plugin::MODULE,
     float_array_plugin::DOUBLES,
     float_array_plugin::SINGLES,
