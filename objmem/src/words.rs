@@ -7,7 +7,7 @@ use crate::heap::Heap;
 use crate::oop::Oop;
 
 impl Heap {
-    /// The elements of an object of 32-bit words; `None` for anything else.
+    /// The 32-bit words of an object of raw bits; `None` for anything else.
     #[inline]
     pub fn words_32(&self, object: Oop) -> Option<&[u32]> {
         let (words, count) = self.words_32_at(object)?;
@@ -37,14 +37,15 @@ impl Heap {
         Some(all)
     }
 
+    /// Start and number of the whole 32-bit words of an object of raw bits.
     #[inline]
     fn words_32_at(&self, object: Oop) -> Option<(*mut u32, usize)> {
-        if !object.is_pointer() || !self.format(object).is_words_32() {
+        if !object.is_pointer() || !self.format(object).is_bits() {
             return None;
         }
         let words = self.native(self.slot_address(object, 0)).cast::<u32>();
         debug_assert!(words.is_aligned(), "objects start at multiples of 8");
-        Some((words, self.element_count(object) as usize))
+        Some((words, (self.byte_size(object) / 4) as usize))
     }
 }
 

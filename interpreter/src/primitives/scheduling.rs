@@ -1,4 +1,4 @@
-//! Primitives 85–88, 134, 136, 167, 185–187, 230, 242, 578: semaphores, mutexes, processes, delays.
+//! Primitives 85–88, 133, 134, 136, 167, 185–187, 230, 242, 578: semaphores, mutexes, processes, delays.
 //!
 //! Source: `InterpreterPrimitives>>#primitiveSignal`, `#primitiveWait`, `#primitiveResume`,
 //! `#primitiveYield`; `StackInterpreter>>#primitiveSuspend`, `#primitiveEnterCriticalSection` …;
@@ -22,6 +22,7 @@ pub const ROWS: &[Row] = &[
     control(86, "Wait", wait),
     control(87, "Resume", resume),
     control(88, "Suspend", suspend),
+    value(133, "SetInterruptKey", set_interrupt_key),
     value(134, "InterruptSemaphore", set_interrupt_semaphore),
     value(136, "SignalAtMilliseconds", signal_at_milliseconds),
     control(167, "Yield", yield_processor),
@@ -191,6 +192,12 @@ fn set_semaphore(vm: &mut Vm, index: usize, semaphore: Oop) -> bool {
     let value = if is_one { semaphore } else { vm.heap.nil() };
     vm.heap.set_special(index, value);
     is_one
+}
+
+/// Which key interrupts. Without a keyboard it is the system's interrupt signal, whatever is asked.
+fn set_interrupt_key(vm: &mut Vm) -> PrimitiveResult {
+    vm.integer_argument(0)?;
+    Ok(vm.receiver())
 }
 
 fn set_interrupt_semaphore(vm: &mut Vm) -> PrimitiveResult {
