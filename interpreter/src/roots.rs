@@ -133,6 +133,7 @@ impl Vm {
     /// Objects have become others: follow forwarders in all frames, and forget all translations that
     /// may hold on to what was.
     pub fn after_become(&mut self) {
+        self.write_back();
         let memory = self.heap.memory();
         let mut roots = VmRoots {
             memory,

@@ -49,7 +49,6 @@ fn fetch_mourner(vm: &mut Vm) -> PrimitiveResult {
 
 fn exchange(vm: &mut Vm, two_way: bool, copy_hash: bool) -> PrimitiveResult {
     let (from, to) = (vm.receiver(), vm.argument(0));
-    vm.write_back();
     vm.heap.become_forward(from, to, two_way, copy_hash).map_err(|error| match error {
         BecomeError::BadReceiver => Failure::BadReceiver,
         BecomeError::BadArgument => Failure::BadArgument,
