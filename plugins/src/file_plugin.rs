@@ -5,9 +5,11 @@
 
 mod directory;
 
+pub(crate) use directory::file_time;
+
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -54,6 +56,7 @@ const ROWS: &[NamedRow] = &[
     ("primitiveGetWorkingDirectory", Primitive::Value(directory::get_working_directory)),
     ("primitiveHasFileAccess", Primitive::Value(has_file_access)),
     ("primitiveSetWorkingDirectory", Primitive::Value(directory::set_working_directory)),
+    ("primitiveWaitForDataWithSemaphore", Primitive::Value(wait_for_data)),
 ];
 
 /// What a refusal of the system is to the image.
@@ -297,4 +300,13 @@ fn write(vm: &mut Vm) -> PrimitiveResult {
 /// Whether files may be used at all: there is no sandbox.
 fn has_file_access(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.heap.true_object())
+}
+
+/// Signal an external semaphore when there is something to read (handle, semaphore).
+fn wait_for_data(vm: &mut Vm) -> PrimitiveResult {
+    vm.expect_arguments(2)?;
+    let (handle, semaphore) = (vm.argument(0), vm.size_argument(1)?);
+    let number = with_stream(vm, handle, |stream| Ok(stream.channel().as_fd().as_raw_fd()))?;
+    crate::aio_plugin::wait_for_data(vm, number, semaphore)?;
+    Ok(vm.receiver())
 }

@@ -15,6 +15,7 @@ pub mod channel;
 pub mod stream;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rowel_interpreter::clock;
@@ -22,6 +23,7 @@ use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
+use rustix::io::DupFlags;
 
 use self::channel::Channel;
 use self::stream::FileStream;
@@ -124,12 +126,32 @@ impl Files {
         channel.map(Channel::as_fd).or_else(|| channel::standard(number))
     }
 
-    /// A descriptor of the image, to replace by another one in place.
-    pub fn descriptor_mut(&mut self, number: RawFd) -> Option<&mut OwnedFd> {
-        if let Some(descriptor) = self.descriptors.get_mut(&number) {
-            return Some(descriptor);
+    /// Make what the image knows as descriptor `number` another name of `source`, as `dup2` does.
+    ///
+    /// # Errors
+    /// When the system refuses or the number belongs to somebody else.
+    pub fn redirect(&mut self, number: RawFd, source: &OwnedFd) -> io::Result<()> {
+        match number {
+            0 => return Ok(rustix::stdio::dup2_stdin(source)?),
+            1 => return Ok(rustix::stdio::dup2_stdout(source)?),
+            2 => return Ok(rustix::stdio::dup2_stderr(source)?),
+            _ => {}
         }
-        self.open.values_mut().find_map(|stream| stream.owned_descriptor(number))
+        if let Some(descriptor) = self.descriptors.get_mut(&number) {
+            return Ok(rustix::io::dup3(source, descriptor, DupFlags::CLOEXEC)?);
+        }
+        let mut open = self.open.values_mut();
+        let stream = open.find(|s| s.channel().as_fd().as_raw_fd() == number);
+        if let Some(stream) = stream {
+            return stream.redirect(source);
+        }
+        // A number that is free can be had, one of somebody else cannot.
+        let new = rustix::io::fcntl_dupfd_cloexec(source, number)?;
+        if new.as_raw_fd() != number {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        self.adopt(new);
+        Ok(())
     }
 
     /// Turn a descriptor that the image knows by number into what a stream reads and writes.
