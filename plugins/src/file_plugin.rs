@@ -22,7 +22,7 @@ use rustix::io::Errno;
 
 use crate::files::channel::Channel;
 use crate::files::stream::FileStream;
-use crate::files::{Files, handle_for, record_of, with_stream};
+use crate::files::{Files, handle_for, record_of, standard_handle, with_stream};
 
 /// The module.
 pub const MODULE: Module = Module { name: "FilePlugin", rows: ROWS };
@@ -148,7 +148,7 @@ fn stdio_handles(vm: &mut Vm) -> PrimitiveResult {
     for (handle, channel) in
         handles.iter_mut().zip([Channel::Input, Channel::Output, Channel::Error])
     {
-        *handle = handle_for(vm, FileStream::standard(channel))?;
+        *handle = standard_handle(vm, channel)?;
     }
     vm.array_object(&handles)
 }
