@@ -17,6 +17,7 @@
 //! | external semaphores and other requests from other threads | [`signals`] |
 //! | what the image can ask about the VM | [`host`] |
 //! | clocks and their epochs | [`clock`] |
+//! | the environment variables that an image sees | [`environment`] |
 //! | numbers: SmallInteger and Float arithmetic of bytecodes and primitives | [`arithmetic`] |
 //!
 //! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
@@ -26,6 +27,7 @@ mod arity;
 pub mod clock;
 pub mod code;
 pub mod dispatch;
+pub mod environment;
 pub mod failure;
 pub mod frame;
 pub mod host;

@@ -1,48 +1,16 @@
 //! The arguments and the environment of this process.
 //!
-//! The environment is copied when it is first asked for, and changes are made to the copy: changing
-//! the real one is not safe in a process with threads. Programs that the image runs get the copy.
+//! Of the environment the image sees and changes a copy, [`Environment`].
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use rowel_interpreter::environment::Environment;
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::vm::Vm;
 
 use super::c_string;
-
-/// The environment that the image sees.
-#[derive(Debug)]
-pub(super) struct Environment {
-    variables: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Default for Environment {
-    fn default() -> Self {
-        let bytes = |(name, value): (OsString, OsString)| (name.into_vec(), value.into_vec());
-        Environment { variables: std::env::vars_os().map(bytes).collect() }
-    }
-}
-
-impl Environment {
-    /// The variables in order.
-    pub(super) fn variables(&self) -> &[(Vec<u8>, Vec<u8>)] {
-        &self.variables
-    }
-
-    fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        let found = self.variables.iter().find(|(n, _)| n == name);
-        found.map(|(_, value)| value.as_slice())
-    }
-
-    fn set(&mut self, name: &[u8], value: &[u8]) {
-        match self.variables.iter_mut().find(|(n, _)| n == name) {
-            Some((_, old)) => *old = value.to_vec(),
-            None => self.variables.push((name.to_vec(), value.to_vec())),
-        }
-    }
-}
 
 /// How to make an object of bytes.
 type Maker = fn(&mut Vm, &[u8]) -> PrimitiveResult;
@@ -65,7 +33,7 @@ fn nth_argument(vm: &mut Vm, make: Maker) -> PrimitiveResult {
 
 fn nth_variable(vm: &mut Vm, make: Maker) -> PrimitiveResult {
     vm.expect_arguments(1)?;
-    let variables = vm.modules.state::<Environment>().variables.iter();
+    let variables = vm.modules.state::<Environment>().variables().iter();
     let lines: Vec<_> = variables.map(|(name, value)| [name, &b"="[..], value].concat()).collect();
     answer_nth(vm, &lines, make)
 }
@@ -118,7 +86,7 @@ pub(super) fn put(vm: &mut Vm) -> PrimitiveResult {
     let environment = vm.modules.state::<Environment>();
     match split {
         Some(at) => environment.set(&line[..at], &line[at + 1..]),
-        None => environment.variables.retain(|(name, _)| *name != line),
+        None => environment.remove(&line),
     }
     Ok(vm.argument(0))
 }
@@ -127,6 +95,6 @@ pub(super) fn put(vm: &mut Vm) -> PrimitiveResult {
 pub(super) fn unset(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let name = c_string(vm, 0)?;
-    vm.modules.state::<Environment>().variables.retain(|(n, _)| *n != name);
+    vm.modules.state::<Environment>().remove(&name);
     Ok(vm.receiver())
 }

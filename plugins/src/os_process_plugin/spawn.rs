@@ -10,13 +10,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use rowel_interpreter::environment::Environment;
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Format, Oop};
 
 use super::c_string;
-use super::environment::Environment;
 use crate::files::with_stream;
 
 /// Bytes of a pointer in the buffers.
