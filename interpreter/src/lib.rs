@@ -24,6 +24,7 @@
 //! | external semaphores and other requests from other threads | [`signals`] |
 //! | what the image can ask about the VM | [`host`] |
 //! | clocks and their epochs | [`clock`] |
+//! | the environment variables that an image sees | [`environment`] |
 //! | numbers: SmallInteger and Float arithmetic of bytecodes and primitives | [`arithmetic`] |
 //!
 //! Knows `objmem` and `bytecode` only; never names a plugin or a compiler.
@@ -37,6 +38,7 @@ pub mod context;
 pub mod context_access;
 pub mod crash;
 pub mod dispatch;
+pub mod environment;
 pub mod failure;
 pub mod frame;
 pub mod host;

@@ -5,9 +5,11 @@
 
 mod directory;
 
+pub(crate) use directory::file_time;
+
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -20,7 +22,7 @@ use rustix::io::Errno;
 
 use crate::files::channel::Channel;
 use crate::files::stream::FileStream;
-use crate::files::{Files, handle_for, record_of, with_stream};
+use crate::files::{Files, handle_for, record_of, standard_handle, with_stream};
 
 /// The module.
 pub const MODULE: Module = Module { name: "FilePlugin", rows: ROWS };
@@ -54,6 +56,7 @@ const ROWS: &[NamedRow] = &[
     ("primitiveGetWorkingDirectory", Primitive::Value(directory::get_working_directory)),
     ("primitiveHasFileAccess", Primitive::Value(has_file_access)),
     ("primitiveSetWorkingDirectory", Primitive::Value(directory::set_working_directory)),
+    ("primitiveWaitForDataWithSemaphore", Primitive::Value(wait_for_data)),
 ];
 
 /// What a refusal of the system is to the image.
@@ -145,7 +148,7 @@ fn stdio_handles(vm: &mut Vm) -> PrimitiveResult {
     for (handle, channel) in
         handles.iter_mut().zip([Channel::Input, Channel::Output, Channel::Error])
     {
-        *handle = handle_for(vm, FileStream::standard(channel))?;
+        *handle = standard_handle(vm, channel)?;
     }
     vm.array_object(&handles)
 }
@@ -297,4 +300,13 @@ fn write(vm: &mut Vm) -> PrimitiveResult {
 /// Whether files may be used at all: there is no sandbox.
 fn has_file_access(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.heap.true_object())
+}
+
+/// Signal an external semaphore when there is something to read (handle, semaphore).
+fn wait_for_data(vm: &mut Vm) -> PrimitiveResult {
+    vm.expect_arguments(2)?;
+    let (handle, semaphore) = (vm.argument(0), vm.size_argument(1)?);
+    let number = with_stream(vm, handle, |stream| Ok(stream.channel().as_fd().as_raw_fd()))?;
+    crate::aio_plugin::wait_for_data(vm, number, semaphore)?;
+    Ok(vm.receiver())
 }

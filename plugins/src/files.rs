@@ -15,6 +15,7 @@ pub mod channel;
 pub mod stream;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rowel_interpreter::clock;
@@ -22,6 +23,7 @@ use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
+use rustix::io::DupFlags;
 
 use self::channel::Channel;
 use self::stream::FileStream;
@@ -41,6 +43,8 @@ pub struct Files {
     session: i32,
     next_number: u64,
     open: BTreeMap<u64, FileStream>,
+    /// The numbers of the standard streams, once somebody asked for them.
+    standard: [Option<u64>; 3],
     /// Descriptors that the image knows by number, and owns.
     descriptors: BTreeMap<RawFd, OwnedFd>,
 }
@@ -49,7 +53,13 @@ impl Default for Files {
     fn default() -> Self {
         // Unlikely to repeat, never 0.
         let session = (clock::utc_microseconds() / 1000 % i64::from(i32::MAX - 1)) as i32 + 1;
-        Files { session, next_number: 1, open: BTreeMap::new(), descriptors: BTreeMap::new() }
+        Files {
+            session,
+            next_number: 1,
+            open: BTreeMap::new(),
+            standard: [None; 3],
+            descriptors: BTreeMap::new(),
+        }
     }
 }
 
@@ -63,12 +73,34 @@ impl Files {
     pub fn add(&mut self, stream: FileStream) -> [u8; RECORD_BYTES] {
         let number = self.next_number;
         self.next_number += 1;
+        let record = self.record(number, &stream);
+        self.open.insert(number, stream);
+        record
+    }
+
+    /// The record of a handle for a standard stream. All handles of one stream share its buffer.
+    pub fn standard(&mut self, channel: Channel) -> [u8; RECORD_BYTES] {
+        let index = match channel {
+            Channel::Output => 1,
+            Channel::Error => 2,
+            _ => 0,
+        };
+        let known = self.standard[index];
+        if let Some(number) = known
+            && let Some(stream) = self.open.get(&number)
+        {
+            return self.record(number, stream);
+        }
+        self.standard[index] = Some(self.next_number);
+        self.add(FileStream::standard(channel))
+    }
+
+    fn record(&self, number: u64, stream: &FileStream) -> [u8; RECORD_BYTES] {
         let mut record = [0; RECORD_BYTES];
         record[..SESSION_BYTES].copy_from_slice(&self.session.to_le_bytes());
         record[NUMBER_AT..NUMBER_AT + 8].copy_from_slice(&number.to_le_bytes());
         record[WRITABLE_AT] = u8::from(stream.is_writable());
         record[STANDARD_STREAM_AT] = u8::from(stream.is_standard_stream());
-        self.open.insert(number, stream);
         record
     }
 
@@ -124,12 +156,32 @@ impl Files {
         channel.map(Channel::as_fd).or_else(|| channel::standard(number))
     }
 
-    /// A descriptor of the image, to replace by another one in place.
-    pub fn descriptor_mut(&mut self, number: RawFd) -> Option<&mut OwnedFd> {
-        if let Some(descriptor) = self.descriptors.get_mut(&number) {
-            return Some(descriptor);
+    /// Make what the image knows as descriptor `number` another name of `source`, as `dup2` does.
+    ///
+    /// # Errors
+    /// When the system refuses or the number belongs to somebody else.
+    pub fn redirect(&mut self, number: RawFd, source: &OwnedFd) -> io::Result<()> {
+        match number {
+            0 => return Ok(rustix::stdio::dup2_stdin(source)?),
+            1 => return Ok(rustix::stdio::dup2_stdout(source)?),
+            2 => return Ok(rustix::stdio::dup2_stderr(source)?),
+            _ => {}
         }
-        self.open.values_mut().find_map(|stream| stream.owned_descriptor(number))
+        if let Some(descriptor) = self.descriptors.get_mut(&number) {
+            return Ok(rustix::io::dup3(source, descriptor, DupFlags::CLOEXEC)?);
+        }
+        let mut open = self.open.values_mut();
+        let stream = open.find(|s| s.channel().as_fd().as_raw_fd() == number);
+        if let Some(stream) = stream {
+            return stream.redirect(source);
+        }
+        // A number that is free can be had, one of somebody else cannot.
+        let new = rustix::io::fcntl_dupfd_cloexec(source, number)?;
+        if new.as_raw_fd() != number {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        self.adopt(new);
+        Ok(())
     }
 
     /// Turn a descriptor that the image knows by number into what a stream reads and writes.
@@ -184,4 +236,13 @@ pub fn handle_for(vm: &mut Vm, stream: FileStream) -> PrimitiveResult {
     let record = vm.modules.state::<Files>().add(stream);
     vm.heap.bytes_mut(handle).copy_from_slice(&record);
     Ok(handle)
+}
+
+/// A handle for a standard stream.
+///
+/// # Errors
+/// [`Failure::NoMemory`].
+pub fn standard_handle(vm: &mut Vm, channel: Channel) -> PrimitiveResult {
+    let record = vm.modules.state::<Files>().standard(channel);
+    vm.byte_array_object(&record)
 }

@@ -323,6 +323,9 @@ fn the_standard_streams_are_there() {
     let handles = call(&mut vm, "primitiveFileStdioHandles", &[]).expect("three");
     let handles = slots(&vm, handles);
     assert_eq!(handles.len(), 3);
+    let again = call(&mut vm, "primitiveFileStdioHandles", &[]).expect("three");
+    let again = slots(&vm, again);
+    assert_eq!(vm.bytes_of(handles[0]), vm.bytes_of(again[0]), "one buffer for one stream");
     assert_eq!(vm.bytes_of(handles[1]).expect("bytes")[16], 1, "stdout is writable");
     assert_eq!(call(&mut vm, "primitiveFileSize", &[handles[1]]), Err(Failure::Generic));
     assert_eq!(call(&mut vm, "primitiveFileAtEnd", &[handles[2]]), Ok(vm.heap.false_object()));

@@ -4,14 +4,13 @@
 //! nothing, so what asks for samples answers nil. Source: `InterpreterPrimitives` and
 //! `StackInterpreterPrimitives` (methods marked as exported).
 
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-
 use rowel_objmem::Oop;
 use rowel_objmem::layout::special;
 
 use super::display;
 use super::system::time_and_offset;
 use crate::clock;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::primitive::{Module, NamedRow, Primitive, PrimitiveResult};
 use crate::vm::Vm;
@@ -113,11 +112,8 @@ fn event_processing_control(vm: &mut Vm) -> PrimitiveResult {
 fn getenv(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let name = vm.bytes_argument(0)?.to_vec();
-    if name.is_empty() || name.contains(&0) || name.contains(&b'=') {
-        return Ok(vm.heap.nil());
-    }
-    match std::env::var_os(std::ffi::OsString::from_vec(name)) {
-        Some(value) => vm.string_object(value.as_bytes()),
+    match vm.modules.state::<Environment>().get(&name).map(<[u8]>::to_vec) {
+        Some(value) => vm.string_object(&value),
         None => Ok(vm.heap.nil()),
     }
 }

@@ -6,9 +6,10 @@
 //! `sqFilePluginBasicPrims.c` of the OpenSmalltalk VM.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{FileType, SeekFrom};
-use rustix::io::Errno;
+use rustix::io::{DupFlags, Errno};
 
 use super::channel::Channel;
 
@@ -39,11 +40,8 @@ pub struct FileStream {
 impl FileStream {
     /// A stream on `channel`.
     pub fn new(channel: Channel, writable: bool) -> FileStream {
-        let stat = rustix::fs::fstat(channel.as_fd());
-        let regular =
-            stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::RegularFile);
         FileStream {
-            regular: regular && !channel.is_standard_output(),
+            regular: is_regular(&channel),
             channel,
             writable,
             standard: false,
@@ -70,13 +68,21 @@ impl FileStream {
         &self.channel
     }
 
-    /// Its descriptor if it owns one with this number.
-    pub fn owned_descriptor(&mut self, number: i32) -> Option<&mut std::os::fd::OwnedFd> {
-        use std::os::fd::AsRawFd;
-        match &mut self.channel {
-            Channel::Owned(descriptor) if descriptor.as_raw_fd() == number => Some(descriptor),
-            _ => None,
-        }
+    /// Read and write what `source` does from now on, under the descriptor that the stream has.
+    ///
+    /// # Errors
+    /// When what waits cannot be written or the system refuses.
+    pub fn redirect(&mut self, source: &OwnedFd) -> io::Result<()> {
+        self.flush()?;
+        let Channel::Owned(descriptor) = &mut self.channel else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        rustix::io::dup3(source, descriptor, DupFlags::CLOEXEC)?;
+        self.ahead.clear();
+        self.read_at = 0;
+        self.met_end = false;
+        self.regular = is_regular(&self.channel);
+        Ok(())
     }
 
     /// Whether it was opened for writing.
@@ -338,6 +344,13 @@ impl FileStream {
             self.ahead.insert(0, byte);
         }
     }
+}
+
+/// Whether writing to the channel may wait in a buffer.
+fn is_regular(channel: &Channel) -> bool {
+    let stat = rustix::fs::fstat(channel.as_fd());
+    let regular = stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::RegularFile);
+    regular && !channel.is_standard_output()
 }
 
 impl Drop for FileStream {
