@@ -62,7 +62,7 @@ impl Heap {
             let two = self.memory.follow(self.memory.fetch(to, index));
             if one != two {
                 if two_way {
-                    self.exchange(one, two, copy_hash).ok_or(BecomeError::NoMemory)?;
+                    self.exchange(one, two, copy_hash);
                 } else {
                     if copy_hash {
                         self.copy_hash(one, two);
@@ -85,7 +85,11 @@ impl Heap {
         let object = self.memory.follow(object);
         let mut pinned = object;
         if self.is_young(object) {
-            pinned = self.copy_to_old(object)?;
+            let bytes = self.memory.total_bytes(object);
+            if !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
+                return None;
+            }
+            pinned = self.copy_to_old(object);
             self.forward(object, pinned);
             self.follow_well_known();
         }
@@ -106,7 +110,7 @@ impl Heap {
     }
 
     fn check_become(
-        &self,
+        &mut self,
         from: Oop,
         to: Oop,
         two_way: bool,
@@ -124,7 +128,8 @@ impl Heap {
                 return Err(BecomeError::Inappropriate);
             }
         }
-        if two_way && !self.old.can_take(&self.cage, bytes) {
+        if two_way && !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
+            self.needs_full_collection = true;
             return Err(BecomeError::NoMemory);
         }
         Ok(())
@@ -162,9 +167,9 @@ impl Heap {
 
     /// Two-way become, by copies of both. A class keeps its place in the class table with its
     /// identity: its entry is found by hash, which only goes along with `copy_hash`.
-    fn exchange(&mut self, one: Oop, two: Oop, copy_hash: bool) -> Option<()> {
-        let new_one = self.copy_to_old(one)?;
-        let new_two = self.copy_to_old(two)?;
+    fn exchange(&mut self, one: Oop, two: Oop, copy_hash: bool) {
+        let new_one = self.copy_to_old(one);
+        let new_two = self.copy_to_old(two);
         let index_one = self.index_in_class_table(one);
         let index_two = self.index_in_class_table(two);
         let (hash_one, hash_two) = (self.memory.header(one).hash(), self.memory.header(two).hash());
@@ -174,7 +179,7 @@ impl Heap {
         if copy_hash {
             self.memory.set_header(new_one, self.memory.header(new_one).with_hash(hash_two));
             self.memory.set_header(new_two, self.memory.header(new_two).with_hash(hash_one));
-            return Some(());
+            return;
         }
         match (index_one, index_two) {
             // Each keeps its hash, so each entry must hold the copy of its own class.
@@ -193,13 +198,14 @@ impl Heap {
             }
             (None, None) => {}
         }
-        Some(())
     }
 
-    fn copy_to_old(&mut self, object: Oop) -> Option<Oop> {
+    fn copy_to_old(&mut self, object: Oop) -> Oop {
         let header = self.memory.header(object);
         let slots = self.memory.slot_count(object);
-        let copy = self.allocate_old(header.class_index(), header.format(), slots)?;
+        let bytes = self.memory.total_bytes(object);
+        let start = self.reserve_old_surely(bytes);
+        let copy = self.write_headers(start, header.class_index(), header.format(), slots);
         self.memory.copy(
             self.memory.slot_address(object, 0),
             self.memory.slot_address(copy, 0),
@@ -214,7 +220,7 @@ impl Heap {
                 self.note_boot_references(copy);
             }
         }
-        Some(copy)
+        copy
     }
 
     fn index_in_class_table(&self, object: Oop) -> Option<u32> {

@@ -141,14 +141,10 @@ impl Heap {
                 past: Space::new(past.0, past.1),
                 future: Space::new(future.0, future.1),
             },
-            old: OldSpace {
-                frontier: at,
-                limit_bytes: options.max_old_bytes,
-                ..OldSpace::default()
-            },
+            old: OldSpace::new(at, options.max_old_bytes),
             old_start: at,
             boot: at..at,
-            boot_gaps: 0,
+            bridges: Vec::new(),
             special_objects: Oop::ZERO,
             hidden_roots: Oop::ZERO,
             last_hash: 1,

@@ -82,7 +82,7 @@ impl Heap {
             (nursery.past.start, nursery.past.next),
             (self.boot.start, self.boot.end),
         ];
-        ranges.extend(self.old.segments.iter().map(|segment| (segment.start, segment.next)));
+        ranges.extend(self.old.segments.iter().map(|segment| (segment.start, segment.limit)));
         ranges.sort_unstable();
         ranges
     }

@@ -27,8 +27,8 @@ pub struct Heap {
     pub(crate) old_start: u64,
     /// The boot region.
     pub(crate) boot: Range<u64>,
-    /// Bytes of the gaps inside the boot region.
-    pub(crate) boot_gaps: u64,
+    /// The objects that span the gaps between segments in the boot region.
+    pub(crate) bridges: Vec<Oop>,
     /// Old objects that may refer to young ones.
     pub(crate) remembered: Vec<Oop>,
     /// Boot objects that may refer to private old ones.
@@ -73,8 +73,8 @@ pub struct HeapParts {
     pub old_start: u64,
     /// The boot region; empty when there is none.
     pub boot: Range<u64>,
-    /// Bytes of the boot region that bridges between segments span.
-    pub boot_gaps: u64,
+    /// The bridges inside the boot region.
+    pub bridges: Vec<Oop>,
     /// The special objects array; `Oop::ZERO` when it is still to be made.
     pub special_objects: Oop,
     /// The hidden roots object; `Oop::ZERO` when it is still to be made.
@@ -101,7 +101,7 @@ impl Heap {
             old: parts.old,
             old_start: parts.old_start,
             boot: parts.boot,
-            boot_gaps: parts.boot_gaps,
+            bridges: parts.bridges,
             remembered: Vec::new(),
             boot_remembered: rustc_hash::FxHashSet::default(),
             special_objects: parts.special_objects,

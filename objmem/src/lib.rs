@@ -7,6 +7,9 @@
 //! | the header word of every object | [`header`], [`format`] |
 //! | well-known indices (special objects, class indices) | [`layout`] |
 //! | the heap itself: reading, writing, allocating | [`heap`] |
+//! | collecting the nursery | [`scavenger`] |
+//! | collecting everything: mark, sweep, compact | [`full_collection`] |
+//! | exchanging identities | [`becoming`] |
 //! | image files | [`image`] |
 //! | checking a heap | [`verify`] |
 //!
@@ -15,17 +18,19 @@
 #![expect(unsafe_code, reason = "the object memory reads and writes raw words of the cage")]
 
 pub mod access;
-
 pub mod becoming;
 pub mod bootstrap;
 pub mod cage;
 pub mod class_table;
+pub mod compactor;
 pub mod enumerate;
 pub mod format;
+pub mod full_collection;
 pub mod header;
 pub mod heap;
 pub mod image;
 pub mod layout;
+pub mod mark_bits;
 pub mod marker;
 pub mod old_space;
 pub mod oop;
@@ -40,8 +45,8 @@ mod words;
 pub use becoming::BecomeError;
 pub use cage::Cage;
 pub use format::Format;
+pub use full_collection::CollectBoot;
 pub use header::Header;
 pub use heap::{Heap, HeapParts};
-pub use marker::CollectBoot;
 pub use oop::{Address, ClassIndex, Oop};
 pub use roots::{MemoryExhausted, Roots};

@@ -1,120 +1,71 @@
-//! The full collection: marks what lives in old space, in a bitmap beside the heap, then sweeps.
+//! The marker: finds what lives, in a bitmap beside the heap.
 //!
-//! The nursery is emptied first, so that only old objects are marked. Forwarders are followed on
-//! the way, and gone afterwards. Source: `SpurMemoryManager>>#fullGC`, `#markObjects:`,
-//! `#markAndTraceClassOf:`, `#expungeDuplicateAndUnmarkedClasses:`.
+//! Forwarders are followed on the way, and no reference to one remains. Weak references are looked at
+//! last; ephemerons fire when nothing else reaches their keys. Sources: `SpurMemoryManager>>
+//! #markObjects:`, `#markAndTraceClassOf:`, `#expungeDuplicateAndUnmarkedClasses:`,
+//! `#markAndFireEphemerons`.
 
 use crate::cage::Memory;
-use crate::header::WORD;
 use crate::heap::Heap;
 use crate::layout::{
     CLASS_TABLE_PAGE_SHIFT, CLASS_TABLE_PAGE_SIZE, CLASS_TABLE_ROOT_SLOTS, LAST_CLASS_INDEX_PUN,
 };
+use crate::mark_bits::MarkBits;
 use crate::oop::{ClassIndex, Oop};
-use crate::roots::{MemoryExhausted, Roots};
-use crate::scavenger::Tenure;
-
-/// Whether a full collection reclaims the boot region too.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CollectBoot {
-    /// Yes: for the main image.
-    Yes,
-    /// No: boot objects all live, and are read only where they refer to private ones.
-    No,
-}
-
-/// One bit for each word of a range of old space.
-#[derive(Debug)]
-pub struct MarkBits {
-    base: u64,
-    bits: Vec<u64>,
-}
-
-impl MarkBits {
-    fn new(base: u64, end: u64) -> MarkBits {
-        let words = end.saturating_sub(base) / WORD / 64 + 1;
-        MarkBits { base, bits: vec![0; words as usize] }
-    }
-
-    /// Whether `object` is marked; it lies in the range.
-    #[inline(always)]
-    pub fn is_marked(&self, object: Oop) -> bool {
-        let bit = (object.0 - self.base) / WORD;
-        self.bits[(bit / 64) as usize] >> (bit % 64) & 1 != 0
-    }
-
-    /// Mark `object`; answers whether it was unmarked.
-    #[inline(always)]
-    fn mark(&mut self, object: Oop) -> bool {
-        let bit = (object.0 - self.base) / WORD;
-        let word = &mut self.bits[(bit / 64) as usize];
-        let mask = 1 << (bit % 64);
-        let fresh = *word & mask == 0;
-        *word |= mask;
-        fresh
-    }
-}
+use crate::roots::Roots;
 
 struct Marker<'h> {
     heap: &'h mut Heap,
     memory: Memory,
-    marks: MarkBits,
-    /// Objects below all live.
-    low: u64,
+    marks: &'h mut MarkBits,
+    /// Objects from here on, as many bytes as `spared_bytes`, live and are not marked.
+    spared: u64,
+    spared_bytes: u64,
     has_forwarders: bool,
     stack: Vec<Oop>,
     weak: Vec<Oop>,
     ephemerons: Vec<Oop>,
-    /// Class indices whose class is marked.
-    classes: Vec<bool>,
+    /// A bit for each class index: whether its class is marked.
+    classes: Vec<u64>,
 }
 
-impl Heap {
-    /// Collect everything: empties the nursery, marks, nils dead weak references, fires
-    /// ephemerons, sweeps. Old objects stay where they are; forwarders go away.
-    ///
-    /// # Errors
-    /// When old space cannot take the nursery's survivors. Nothing has happened then.
-    pub fn collect_full(
-        &mut self,
-        roots: &mut (impl Roots + ?Sized),
-        boot: CollectBoot,
-    ) -> Result<(), MemoryExhausted> {
-        self.scavenge_with(roots, Tenure::All)?;
-        let everything = boot == CollectBoot::Yes || self.boot.is_empty();
-        let low = if everything { self.boot.start } else { self.boot.end };
-        let mut marker = Marker {
-            memory: self.memory,
-            marks: MarkBits::new(low, self.old.frontier),
-            low,
-            has_forwarders: self.has_forwarders,
-            stack: Vec::new(),
-            weak: Vec::new(),
-            ephemerons: Vec::new(),
-            classes: vec![false; 1 << 22],
-            heap: self,
-        };
-        marker.run(roots, everything);
-        let marks = marker.marks;
-        if everything {
-            self.boot_remembered.retain(|&object| marks.is_marked(object));
-            self.has_forwarders = false;
-        }
-        self.sweep(&marks, everything);
-        self.gc.full_collections += 1;
-        self.note_live_bytes();
-        self.needs_full_collection = false;
-        Ok(())
-    }
+/// Mark what lives of the nursery, of private old space, and with `everything` of the boot region;
+/// without it, what boot objects refer to lives.
+pub(crate) fn mark(
+    heap: &mut Heap,
+    marks: &mut MarkBits,
+    roots: &mut (impl Roots + ?Sized),
+    everything: bool,
+) {
+    let spared = if everything { 0 } else { heap.boot.end - heap.boot.start };
+    let mut marker = Marker {
+        memory: heap.memory,
+        marks,
+        spared: heap.boot.start,
+        spared_bytes: spared,
+        has_forwarders: heap.has_forwarders,
+        stack: Vec::with_capacity(1 << 12),
+        weak: Vec::new(),
+        ephemerons: Vec::new(),
+        classes: vec![0; 1 << (22 - 6)],
+        heap,
+    };
+    marker.run(roots, everything);
 }
 
 impl Marker<'_> {
     fn run(&mut self, roots: &mut (impl Roots + ?Sized), everything: bool) {
         roots.visit(&mut |oop| *oop = self.mark(*oop));
         if everything {
+            for bridge in self.heap.bridges.clone() {
+                self.marks.mark(bridge);
+            }
             self.mark_class_table();
         } else {
-            for object in self.heap.boot_remembered.iter().copied().collect::<Vec<_>>() {
+            let boot = self.heap.boot.clone();
+            let remembered = self.heap.remembered.iter().filter(|object| boot.contains(&object.0));
+            let remembered = remembered.chain(&self.heap.boot_remembered);
+            for object in remembered.copied().collect::<Vec<_>>() {
                 self.scan(object);
             }
         }
@@ -147,21 +98,28 @@ impl Marker<'_> {
         if self.has_forwarders {
             oop = self.memory.follow(oop);
         }
-        if oop.is_pointer() && oop.0 >= self.low && self.marks.mark(oop) {
+        if oop.is_pointer() && !self.is_spared(oop) && self.marks.mark(oop) {
             self.stack.push(oop);
         }
         oop
     }
 
+    #[inline(always)]
+    fn is_spared(&self, oop: Oop) -> bool {
+        oop.0.wrapping_sub(self.spared) < self.spared_bytes
+    }
+
     fn lives(&self, oop: Oop) -> bool {
-        !oop.is_pointer() || oop.0 < self.low || self.marks.is_marked(oop)
+        !oop.is_pointer() || self.is_spared(oop) || self.marks.is_marked(oop)
     }
 
     #[inline]
     fn scan(&mut self, object: Oop) {
         let header = self.memory.header(object);
         let class = header.class_index().0;
-        if class > LAST_CLASS_INDEX_PUN && !self.classes[class as usize] {
+        if class > LAST_CLASS_INDEX_PUN
+            && self.classes[class as usize / 64] >> (class % 64) & 1 == 0
+        {
             self.mark_class_of(object, class);
         }
         let format = header.format();
@@ -203,7 +161,7 @@ impl Marker<'_> {
         let hash = self.memory.header(found).hash();
         let current = self.memory.follow(self.heap.class_at(ClassIndex(hash)));
         if hash == class || current != found {
-            self.classes[class as usize] = true;
+            self.classes[class as usize / 64] |= 1 << (class % 64);
         } else {
             let header = self.memory.header(object).with_class_index(ClassIndex(hash));
             self.memory.set_header(object, header);
@@ -255,16 +213,15 @@ impl Marker<'_> {
         }
     }
 
-    /// Scan the waiting ephemerons whose keys turned out to live; when there is none, fire all.
+    /// Scan the waiting ephemerons, those whose keys turned out to live as ordinary objects. When
+    /// there is none of these, all of them fire.
     fn process_ephemerons(&mut self) {
         let waiting = std::mem::take(&mut self.ephemerons);
-        let fire = !waiting.iter().any(|&ephemeron| self.lives(self.key_of(ephemeron)));
-        for ephemeron in waiting {
-            if fire && !self.lives(self.key_of(ephemeron)) {
-                self.heap.fire_ephemeron(ephemeron);
-            }
-            self.scan(ephemeron);
+        if !waiting.iter().any(|&ephemeron| self.lives(self.key_of(ephemeron))) {
+            // All before any is scanned: several may have the same key.
+            waiting.iter().for_each(|&ephemeron| self.heap.fire_ephemeron(ephemeron));
         }
+        waiting.into_iter().for_each(|ephemeron| self.scan(ephemeron));
     }
 
     fn process_weaklings(&mut self) {
@@ -281,7 +238,9 @@ impl Marker<'_> {
                     self.heap.store(object, index, new);
                 }
             }
-            self.heap.gc.pending_finalizations += usize::from(died);
+            if died {
+                self.heap.note_weak_loss(object);
+            }
         }
     }
 }

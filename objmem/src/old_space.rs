@@ -1,130 +1,308 @@
 //! Private old space: segments of the cage after the boot region, and allocation in them.
+//!
+//! Every byte of a segment belongs to an object or to a free chunk, always, so that the heap can be
+//! walked at any time. Small objects are cut from the *buffer*, a free chunk that is on no list. The
+//! *reserve* is memory that a scavenge or a become may fall back on, so that it never fails half way.
+//! Source of the policy: `SpurMemoryManager>>#allocateOldSpaceChunkOfBytes:`, `SpurSegmentManager`.
 
-use crate::cage::Cage;
+use crate::cage::{Cage, PAGE};
 use crate::format::Format;
 use crate::header::{OVERFLOW_SLOTS, WORD};
 use crate::heap::Heap;
 use crate::oop::{Address, ClassIndex, Oop};
-use crate::space::Space;
-use crate::sweeper::free_lists::FreeLists;
+use crate::space::{LARGEST_YOUNG_SLOTS, Space};
+use crate::sweeper::free_lists::{FreeLists, LEAST_CHUNK};
 
 /// Bytes by which old space grows at least.
 pub const GROWTH_BYTES: u64 = 4 << 20;
-
+/// Bytes by which old space grows at most, unless one object needs more.
+const MOST_GROWTH_BYTES: u64 = 64 << 20;
 /// Bytes by which old space grows at least before a full collection is due.
 const LEAST_FULL_THRESHOLD: u64 = 32 << 20;
+/// Objects of fewer bytes are cut from the buffer.
+const SMALL_BYTES: u64 = 512;
+/// What the reserve has on top, so that a rest too small for a chunk never matters.
+const RESERVE_SLACK: u64 = 2 * LARGEST_YOUNG_SLOTS * WORD;
 
 /// The private old segments of a heap.
 #[derive(Debug, Default)]
 pub struct OldSpace {
-    /// The segments, in ascending order.
+    /// The segments, in ascending order; each is in use up to its limit.
     pub segments: Vec<Space>,
-    /// Where the next segment may start.
+    /// Where private old space starts.
+    start: u64,
+    /// One past the last segment, and the reserve.
     pub frontier: u64,
-    /// Free chunks inside the segments and the boot region.
+    /// Free chunks inside the segments and the boot region, but for the buffer.
     pub free: FreeLists,
-    /// Bytes of all segments together may not exceed this.
+    /// Bytes of all segments together may not exceed this, but for what a scavenge must tenure.
     pub limit_bytes: u64,
+    /// Where small objects are made next.
+    buffer: Space,
+    /// Usable memory that belongs to no segment yet; empty when there is none.
+    reserve: Space,
+    /// Bytes of all segments together.
+    total: u64,
 }
 
 impl OldSpace {
-    /// Whether `bytes` more bytes fit for sure, whatever objects they come in.
-    pub(crate) fn can_take(&self, cage: &Cage, bytes: u64) -> bool {
-        let used: u64 = self.segments.iter().map(|s| s.limit - s.start).sum();
-        // Each new segment may waste at most one object of the nursery at its end.
-        let bytes = (bytes + bytes / 4).max(GROWTH_BYTES) + GROWTH_BYTES;
-        used + bytes <= self.limit_bytes && self.frontier + bytes <= cage.range().end.0
+    /// No segments; the first one will be at `start`.
+    pub fn new(start: u64, limit_bytes: u64) -> OldSpace {
+        OldSpace { start, frontier: start, limit_bytes, ..OldSpace::default() }
     }
 
-    /// Room for `bytes` at the end of some segment, growing by a segment where needed.
-    fn reserve(&mut self, cage: &Cage, bytes: u64) -> Option<u64> {
-        for segment in self.segments.iter_mut().rev() {
-            if segment.next + bytes <= segment.limit {
-                let start = segment.next;
-                segment.next += bytes;
-                return Some(start);
-            }
+    /// Bytes of all segments together.
+    pub fn total_bytes(&self) -> u64 {
+        self.total
+    }
+
+    /// Free bytes of the segments and of the boot region.
+    pub fn free_bytes(&self) -> u64 {
+        self.free.bytes() + (self.buffer.limit - self.buffer.next)
+    }
+
+    /// Whether `bytes` more may be in use.
+    pub(crate) fn may_take(&self, bytes: u64) -> bool {
+        self.total.saturating_add(bytes) <= self.limit_bytes.saturating_add(self.free_bytes())
+    }
+
+    /// Forget the free chunks, before a sweep finds them anew.
+    pub(crate) fn forget_free(&mut self) {
+        self.free.clear();
+        self.buffer = Space::default();
+    }
+
+    /// The lowest address from which on `bytes` bytes belong to no segment, nor to the reserve.
+    fn place_for(&self, cage: &Cage, bytes: u64) -> Option<u64> {
+        let mut at = self.start;
+        let mut taken: Vec<Space> = self.segments.clone();
+        if self.reserve.limit != 0 {
+            taken.push(self.reserve);
+            taken.sort_unstable_by_key(|space| space.start);
         }
-        self.grow(cage, bytes)?;
-        let segment = self.segments.last_mut()?;
-        segment.next += bytes;
-        Some(segment.start)
+        for space in taken {
+            if space.start - at >= bytes {
+                return Some(at);
+            }
+            at = space.limit;
+        }
+        (at.checked_add(bytes)? <= cage.range().end.0).then_some(at)
     }
 
-    /// Add an empty segment of at least `bytes` bytes. Answers its size.
-    fn grow(&mut self, cage: &Cage, bytes: u64) -> Option<u64> {
-        let size = bytes.max(GROWTH_BYTES).checked_next_multiple_of(crate::cage::PAGE)?;
-        let used: u64 = self.segments.iter().map(|s| s.limit - s.start).sum();
-        let start = self.frontier;
-        let end = start.checked_add(size)?;
-        if used.checked_add(size)? > self.limit_bytes || end > cage.range().end.0 {
+    fn update_frontier(&mut self) {
+        let last = self.segments.last().map_or(self.start, |segment| segment.limit);
+        self.frontier = last.max(self.reserve.limit);
+    }
+
+    /// Add a segment that covers `range`, whose pages are usable.
+    fn insert(&mut self, start: u64, limit: u64) {
+        let index = self.segments.partition_point(|segment| segment.start < start);
+        self.segments.insert(index, Space { start, next: limit, limit });
+        self.total += limit - start;
+        self.update_frontier();
+    }
+
+    /// Make segments of at least `bytes` bytes usable. `bounded` means within the limit.
+    fn grow(&mut self, cage: &Cage, bytes: u64, bounded: bool) -> Option<Space> {
+        let bytes = bytes.checked_next_multiple_of(PAGE)?;
+        let wanted = (self.total / 32).clamp(GROWTH_BYTES, MOST_GROWTH_BYTES);
+        let wanted = bytes.max(wanted.next_multiple_of(PAGE));
+        let allowed = if bounded { self.limit_bytes.saturating_sub(self.total) } else { u64::MAX };
+        let size = if wanted <= allowed { wanted } else { bytes };
+        if size > allowed {
             return None;
         }
-        cage.commit(Address(start)..Address(end)).ok()?;
-        self.frontier = end;
-        self.segments.push(Space::new(start, end));
-        Some(size)
+        let start = self.place_for(cage, size)?;
+        cage.commit(Address(start)..Address(start + size)).ok()?;
+        self.insert(start, start + size);
+        Some(Space::new(start, start + size))
+    }
+
+    /// Give segment `index` back to the system. Nothing in it is on the free lists. Answers whether
+    /// the system took it.
+    pub(crate) fn release(&mut self, cage: &Cage, index: usize) -> bool {
+        let segment = self.segments[index];
+        if cage.decommit(Address(segment.start)..Address(segment.limit)).is_err() {
+            return false;
+        }
+        self.segments.remove(index);
+        self.total -= segment.limit - segment.start;
+        self.update_frontier();
+        true
+    }
+
+    /// Have a reserve of at least `bytes` bytes.
+    pub(crate) fn prepare_reserve(&mut self, cage: &Cage, bytes: u64) -> bool {
+        let Some(size) = bytes.checked_add(RESERVE_SLACK + PAGE) else { return false };
+        if self.reserve.limit - self.reserve.start >= size - PAGE {
+            return true;
+        }
+        self.drop_reserve(cage);
+        let size = size / PAGE * PAGE;
+        let Some(start) = self.place_for(cage, size) else { return false };
+        if cage.commit(Address(start)..Address(start + size)).is_err() {
+            return false;
+        }
+        self.reserve = Space::new(start, start + size);
+        self.update_frontier();
+        true
+    }
+
+    /// Give the reserve back to the system.
+    pub(crate) fn drop_reserve(&mut self, cage: &Cage) {
+        let range = Address(self.reserve.start)..Address(self.reserve.limit);
+        // Should the system refuse, the pages stay usable, which harms nobody.
+        if self.reserve.limit != 0 && cage.decommit(range).is_ok() {
+            self.reserve = Space::default();
+            self.update_frontier();
+        }
     }
 }
 
 impl Heap {
     /// An object in private old space, its slots undefined. `None` when memory is used up.
     pub fn allocate_old(&mut self, class: ClassIndex, format: Format, slots: u64) -> Option<Oop> {
+        if slots > 1 << 48 {
+            return None;
+        }
         let overflow = if slots >= OVERFLOW_SLOTS { WORD } else { 0 };
         let bytes = overflow + WORD + slots.max(1) * WORD;
         let start = self.reserve_old(bytes)?;
         Some(self.write_headers(start, class, format, slots))
     }
 
-    /// Room for `bytes` bytes in old space: its start.
+    /// Room for `bytes` bytes in old space, within its limit: its start. When there is none, a full
+    /// collection is due.
     #[inline]
     pub(crate) fn reserve_old(&mut self, bytes: u64) -> Option<u64> {
+        let found = if self.old.may_take(bytes) { self.take_old(bytes, true) } else { None };
+        if found.is_none() {
+            self.needs_full_collection = true;
+        }
+        found
+    }
+
+    /// Room for `bytes` bytes in old space, from the reserve at last: the caller has prepared it.
+    #[inline]
+    pub(crate) fn reserve_old_surely(&mut self, bytes: u64) -> u64 {
+        if let Some(start) = self.take_old(bytes, true) {
+            return start;
+        }
+        let reserve = std::mem::take(&mut self.old.reserve);
+        if reserve.limit != 0 {
+            self.old.insert(reserve.start, reserve.limit);
+            self.start_segment(Space::new(reserve.start, reserve.limit));
+        }
+        self.needs_full_collection = true;
+        self.bump(bytes).expect("the reserve holds what it was prepared for")
+    }
+
+    #[inline]
+    fn take_old(&mut self, bytes: u64, bounded: bool) -> Option<u64> {
         self.gc.old_allocated += bytes;
         if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
             self.needs_full_collection = true;
             self.attention.store(0, std::sync::atomic::Ordering::Release);
         }
-        if let Some((start, size)) = self.old.free.take(bytes) {
-            if size > bytes {
-                self.free_chunk(start + bytes, size - bytes);
-            }
+        let small = bytes < SMALL_BYTES;
+        if small && let Some(start) = self.old.free.take_exact(bytes) {
             return Some(start);
         }
-        self.old.reserve(&self.cage, bytes)
+        if let Some(start) = self.bump_small(small, bytes) {
+            return Some(start);
+        }
+        self.take_chunk(small, bytes, bounded)
+    }
+
+    #[inline]
+    fn bump_small(&mut self, small: bool, bytes: u64) -> Option<u64> {
+        if small { self.bump(bytes) } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_chunk(&mut self, small: bool, bytes: u64, bounded: bool) -> Option<u64> {
+        if small {
+            if let Some((start, size)) = self.old.free.take_buffer(bytes) {
+                self.set_buffer(Space::new(start, start + size));
+                return self.bump(bytes);
+            }
+        } else {
+            if let Some((start, size)) = self.old.free.take(bytes) {
+                if size > bytes {
+                    self.free_chunk(start + bytes, size - bytes);
+                }
+                return Some(start);
+            }
+            if let Some(start) = self.bump(bytes) {
+                return Some(start);
+            }
+        }
+        let segment = self.old.grow(&self.cage, bytes, bounded)?;
+        self.start_segment(segment);
+        self.bump(bytes)
+    }
+
+    /// Cut `bytes` bytes from the buffer, unless a rest too small for a chunk would remain.
+    #[inline]
+    fn bump(&mut self, bytes: u64) -> Option<u64> {
+        let start = self.old.buffer.next;
+        let rest = self.old.buffer.limit - start;
+        if rest >= bytes + LEAST_CHUNK {
+            self.old.buffer.next = start + bytes;
+            self.write_chunk_header(start + bytes, rest - bytes);
+            Some(start)
+        } else if rest == bytes {
+            self.old.buffer = Space::default();
+            Some(start)
+        } else {
+            None
+        }
+    }
+
+    /// A fresh segment is the buffer.
+    fn start_segment(&mut self, segment: Space) {
+        self.write_chunk_header(segment.start, segment.limit - segment.start);
+        self.set_buffer(segment);
+    }
+
+    fn set_buffer(&mut self, buffer: Space) {
+        let old = std::mem::replace(&mut self.old.buffer, buffer);
+        if old.next != old.limit {
+            self.old.free.add(old.next, old.limit - old.next);
+        }
+    }
+
+    /// Room for `bytes` bytes while compacting: the limit does not count, as more is given back soon.
+    pub(crate) fn reserve_old_unbounded(&mut self, bytes: u64) -> Option<u64> {
+        self.take_old(bytes, false)
     }
 
     /// Bytes that objects take in old space, the boot region included.
     pub fn old_bytes_in_use(&self) -> u64 {
-        let private: u64 = self.old.segments.iter().map(Space::used).sum();
-        let boot = self.boot.end - self.boot.start - self.boot_gaps;
-        (private + boot).saturating_sub(self.old.free.bytes())
+        let gaps: u64 = self.bridges.iter().map(|&bridge| self.memory.total_bytes(bridge)).sum();
+        let boot = self.boot.end - self.boot.start - gaps;
+        (self.old.total + boot).saturating_sub(self.old.free_bytes())
     }
 
     /// Bytes that can still be allocated before memory is used up.
     pub fn bytes_left(&self) -> u64 {
-        let used: u64 = self.old.segments.iter().map(|s| s.limit - s.start).sum();
-        let in_segments: u64 = self.old.segments.iter().map(|s| s.limit - s.next).sum();
         let room = self.cage.range().end.0.saturating_sub(self.old.frontier);
-        let growth = self.old.limit_bytes.saturating_sub(used).min(room);
-        growth + in_segments + self.old.free.bytes()
+        let growth = self.old.limit_bytes.saturating_sub(self.old.total).min(room);
+        growth + self.old.free_bytes()
     }
 
     /// Grow old space by a segment of at least `bytes` bytes. Answers its size in bytes, or `None`
     /// when memory is used up.
     pub fn grow_old(&mut self, bytes: u64) -> Option<u64> {
-        self.old.grow(&self.cage, bytes)
-    }
-
-    /// Bytes of old space that are committed and in no object.
-    pub fn old_bytes_free(&self) -> u64 {
-        let ends: u64 = self.old.segments.iter().map(|s| s.limit - s.next).sum();
-        ends + self.old.free.bytes()
+        let segment = self.old.grow(&self.cage, bytes, true)?;
+        self.start_segment(segment);
+        Some(segment.limit - segment.start)
     }
 
     /// Bytes of the largest object that fits old space without growing it, headers included.
     pub fn largest_old_free(&self) -> u64 {
-        let ends = self.old.segments.iter().map(|s| s.limit - s.next);
-        ends.chain([self.old.free.largest()]).max().unwrap_or(0)
+        self.old.free.largest().max(self.old.buffer.limit - self.old.buffer.next)
     }
 
     /// After a full collection: the next one is due when old space grew by a half.

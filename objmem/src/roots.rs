@@ -1,7 +1,8 @@
 //! Roots: where a collection starts, and the state that collections keep between them.
 //!
 //! The interpreter implements [`Roots`] for its frames, caches and handles. Must not know what a
-//! frame looks like. Source: `StackInterpreter>>#mapInterpreterOops`, `#mapMournQueue`.
+//! frame looks like. Sources: `StackInterpreter>>#mapInterpreterOops`, `#fireEphemeron:`,
+//! `#signalFinalization:`, `#setCogVMFlags:`; `SpurMemoryManager>>#queueMourner:`, `#dequeueMourner`.
 
 use std::collections::VecDeque;
 
@@ -18,15 +19,31 @@ pub trait Roots {
     fn visit_weak(&mut self, f: &mut dyn FnMut(&mut Oop) -> bool) {
         let _ = f;
     }
+
+    /// Whether old objects may move in a full collection. When they do, `visit` and `visit_weak`
+    /// are called once more, for all references that they visit; then [`GcState::compactions`] has
+    /// gone up, and any reference kept elsewhere (in a cache, in compiled code) is stale. nil, true,
+    /// false, pinned objects and those of the boot region never move.
+    fn allows_compaction(&self) -> bool {
+        false
+    }
 }
 
 impl Roots for () {
     fn visit(&mut self, _: &mut dyn FnMut(&mut Oop)) {}
+
+    fn allows_compaction(&self) -> bool {
+        true
+    }
 }
 
 impl Roots for Vec<Oop> {
     fn visit(&mut self, f: &mut dyn FnMut(&mut Oop)) {
         self.iter_mut().for_each(f);
+    }
+
+    fn allows_compaction(&self) -> bool {
+        true
     }
 }
 
@@ -38,8 +55,12 @@ pub struct MemoryExhausted;
 /// What collections carry over from one to the next, and count.
 #[derive(Debug, Default)]
 pub struct GcState {
-    /// Ephemerons that fired, oldest first; strong references.
+    /// Ephemerons that fired, oldest first, and with [`queue_weak`](Self::queue_weak) weak objects
+    /// that lost references; strong references.
     pub mourners: VecDeque<Oop>,
+    /// Whether weak objects that lost references become mourners: bit 6 of an image's header
+    /// flags, bit 4 of VM parameter 48 (`newFinalization`).
+    pub queue_weak: bool,
     /// Finalizations that happened since the interpreter last signalled its semaphore.
     pub pending_finalizations: usize,
     /// Survivors below this address are tenured by the next scavenge.
@@ -52,6 +73,8 @@ pub struct GcState {
     pub scavenges: u64,
     /// Full collections so far.
     pub full_collections: u64,
+    /// Full collections that moved old objects.
+    pub compactions: u64,
     /// Bytes tenured so far.
     pub tenured_bytes: u64,
 }
@@ -67,7 +90,7 @@ impl Heap {
         self.gc.mourners.iter_mut().for_each(f);
     }
 
-    /// The next ephemeron that fired (primitive 172), in the order of firing.
+    /// The next mourner (primitive 172), in the order of queueing; Spur promises none.
     pub fn next_mourner(&mut self) -> Option<Oop> {
         self.gc.mourners.pop_front()
     }

@@ -12,6 +12,7 @@ use crate::heap::Heap;
 use crate::layout::FORWARDED_CLASS_INDEX;
 use crate::oop::{Address, ClassIndex, Oop};
 use crate::roots::{MemoryExhausted, Roots};
+use crate::space::Nursery;
 
 /// Which objects a scavenge moves to old space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,9 +54,8 @@ impl Heap {
         roots: &mut (impl Roots + ?Sized),
         tenure: Tenure,
     ) -> Result<(), MemoryExhausted> {
-        let nursery = &self.nursery;
-        let young = nursery.eden.used() + nursery.past.used();
-        if !self.old.can_take(&self.cage, young) {
+        if !self.prepare_scavenge() {
+            self.needs_full_collection = true;
             return Err(MemoryExhausted);
         }
         let tenure_below = match tenure {
@@ -77,6 +77,17 @@ impl Heap {
         scavenger.run(roots);
         self.finish_scavenge();
         Ok(())
+    }
+
+    /// Make sure that all young objects could be tenured. The limit of old space may be exceeded by
+    /// what the nursery holds.
+    fn prepare_scavenge(&mut self) -> bool {
+        let Nursery { eden, past, .. } = self.nursery;
+        let capacity = eden.limit - eden.start + past.limit - past.start;
+        let free = self.old.free_bytes() + capacity;
+        let total = self.old.total_bytes();
+        total <= self.old.limit_bytes.saturating_add(free)
+            && self.old.prepare_reserve(&self.cage, eden.used() + past.used())
     }
 
     fn finish_scavenge(&mut self) {
@@ -181,7 +192,7 @@ impl Scavenger<'_> {
             future.next += bytes;
             Oop(start + overflow)
         } else {
-            let start = self.heap.reserve_old(bytes).expect("room was checked before the scavenge");
+            let start = self.heap.reserve_old_surely(bytes);
             self.heap.gc.tenured_bytes += bytes;
             let new = Oop(start + overflow);
             self.tenured.push(new);
@@ -309,7 +320,7 @@ impl Scavenger<'_> {
                 refers_to_young |= new.is_pointer() && new.0 < self.young_end;
             }
             if died {
-                self.heap.gc.pending_finalizations += 1;
+                self.heap.note_weak_loss(object);
             }
             if object.0 >= self.young_end {
                 if refers_to_young {

@@ -58,4 +58,12 @@ impl Heap {
         self.gc.mourners.push_back(ephemeron);
         self.gc.pending_finalizations += 1;
     }
+
+    /// A weak object lost references: the image is told, and may have asked for the object.
+    pub(crate) fn note_weak_loss(&mut self, object: Oop) {
+        if self.gc.queue_weak {
+            self.gc.mourners.push_back(object);
+        }
+        self.gc.pending_finalizations += 1;
+    }
 }

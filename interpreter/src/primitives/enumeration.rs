@@ -92,7 +92,7 @@ fn all_objects(vm: &mut Vm) -> PrimitiveResult {
 /// Without an argument the free bytes of old space; for nil the largest object that fits there; for
 /// a Boolean all free bytes.
 fn bytes_left(vm: &mut Vm) -> PrimitiveResult {
-    let old = vm.heap.old_bytes_free();
+    let old = vm.heap.old.free_bytes();
     let bytes = match vm.argument_count {
         0 => old,
         1 if vm.argument(0) == vm.heap.nil() => vm.heap.largest_old_free(),

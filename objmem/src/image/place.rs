@@ -39,8 +39,6 @@ pub struct Plan {
     pub nursery: Nursery,
     /// The boot region.
     pub boot: Range<u64>,
-    /// Bytes of the gaps between segments in the boot region, bridges included.
-    pub gaps: u64,
     /// Whether every segment is where it was saved.
     pub in_place: bool,
 }
@@ -76,12 +74,10 @@ pub fn plan(segments: &mut [Segment], options: &HeapOptions) -> Result<Plan, Ima
     let past = Space::new(eden.limit, eden.limit + survivor_bytes);
     let future = Space::new(past.limit, past.limit + survivor_bytes);
     let soft_limit = eden.start + eden_bytes;
-    let held: u64 = segments.iter().map(|segment| segment.bytes).sum();
     Ok(Plan {
         low,
         stack,
         nursery: Nursery { eden, soft_limit, past, future },
-        gaps: boot.end - boot.start - held,
         boot,
         in_place: in_place.is_some(),
     })

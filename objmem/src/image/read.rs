@@ -8,7 +8,7 @@ use std::path::Path;
 use super::check::{Facts, check};
 use super::format::{HEADER_BYTES, ImageError, ImageHeader};
 use super::place::{Plan, load, plan};
-use super::segments::segments;
+use super::segments::{Segment, segments};
 use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory, PAGE};
 use crate::header::HASH_MASK;
 use crate::heap::{Heap, HeapParts};
@@ -52,7 +52,7 @@ struct Opened {
     cage: Cage,
     header: ImageHeader,
     plan: Plan,
-    segments: usize,
+    segments: Vec<Segment>,
     facts: Facts,
 }
 
@@ -65,7 +65,7 @@ fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
     cage.commit(Address(plan.stack.start)..Address(plan.nursery.future.limit))?;
     load(&cage, &file, &segments, &plan, options.map_file)?;
     let facts = check(&header, cage.memory(), &segments, plan.in_place)?;
-    Ok(Opened { cage, header, plan, segments: segments.len(), facts })
+    Ok(Opened { cage, header, plan, segments, facts })
 }
 
 /// Check the image file at `path` as [`Heap::open`] does, without making a heap: its header, the
@@ -75,7 +75,7 @@ fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
 /// What is wrong with the file.
 pub fn check_file(path: &Path) -> Result<(ImageHeader, usize, u64), ImageError> {
     let image = open(path, &HeapOptions::default())?;
-    Ok((image.header, image.segments, image.facts.objects))
+    Ok((image.header, image.segments.len(), image.facts.objects))
 }
 
 /// The header of the image file at `path`; nothing after it is looked at.
@@ -100,16 +100,23 @@ impl Heap {
     /// # Errors
     /// What is wrong with the file, or that the system has no memory for it.
     pub fn open(path: &Path, options: &HeapOptions) -> Result<(Heap, ImageHeader), ImageError> {
-        let Opened { cage, header, plan, facts, .. } = open(path, options)?;
+        let Opened { cage, header, plan, segments, facts } = open(path, options)?;
+        let mut bridges = Vec::new();
+        if plan.in_place {
+            let between = &segments[..segments.len() - 1];
+            let start = |segment: &Segment| Address(segment.end());
+            let bridge = |segment| cage.memory().object_starting_at(start(segment));
+            bridges.extend(between.iter().map(bridge));
+        }
         let frontier = cage.page_up(Address(plan.boot.end)).0;
         let mut heap = Heap::from_parts(HeapParts {
             cage,
             stack_zone: Address(plan.stack.start)..Address(plan.stack.end),
             nursery: plan.nursery,
-            old: OldSpace { frontier, limit_bytes: options.max_old_bytes, ..OldSpace::default() },
+            old: OldSpace::new(frontier, options.max_old_bytes),
             old_start: plan.nursery.future.limit,
             boot: plan.boot,
-            boot_gaps: plan.gaps,
+            bridges,
             special_objects: facts.special_objects,
             hidden_roots: facts.hidden_roots,
             last_hash: (header.last_hash & HASH_MASK) as u32,

@@ -10,6 +10,7 @@ use rowel_objmem::{CollectBoot, Format, Heap, Oop, verify};
 
 /// Small heaps open fast.
 const OPTIONS: HeapOptions = HeapOptions {
+    map_file: false,
     eden_bytes: 64 << 10,
     stack_bytes: 16 << 10,
     max_old_bytes: 16 << 20,
