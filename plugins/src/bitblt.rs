@@ -5,11 +5,14 @@
 //! of a BitBlt and hands over the words of its forms. Facts: `BitBltSimulation`
 //! in VMMaker. No function here allocates.
 
+mod blend;
 mod color_map;
 mod copy;
 mod form;
+mod gather;
 mod lines;
 mod rules;
+mod span;
 #[cfg(test)]
 mod tests;
 mod warp;
@@ -33,8 +36,6 @@ pub enum BlitError {
     BadHalftone,
     /// The table of the colour map has not a power of two entries, or is too short.
     BadColorMap,
-    /// The rule has no meaning at the depth of the destination.
-    UnsupportedDepth,
     /// A warp lacks its source or the map of its source.
     NoSource,
 }

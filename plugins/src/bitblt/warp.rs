@@ -3,8 +3,10 @@
 //! Owns fixed-point sampling, 14 bits after the point, and smoothing. It must
 //! not know rules. Facts: `warpLoop` and `warpPickSmoothPixels:…` in VMMaker.
 
+use super::blend::widen;
 use super::color_map::component_shift;
-use super::copy::{Area, check, clip, columns, rules, word_mask, word_range};
+use super::copy::{Area, check, clip, columns, rules};
+use super::span::Span;
 use super::{Affected, BlitError, BlitParameters, Form, FormShape, Source};
 
 /// The fields that a WarpBlt adds.
@@ -55,7 +57,7 @@ impl Sampler<'_> {
     fn color(&self, pixel: u32) -> u32 {
         match self.shape.depth {
             32 => pixel,
-            16 => (pixel & 31) << 3 | (pixel & 0x3E0) << 6 | (pixel & 0x7C00) << 9,
+            16 => widen(pixel),
             _ => self.source_map.and_then(|map| map.get(pixel as usize)).copied().unwrap_or(0),
         }
     }
@@ -148,11 +150,12 @@ pub fn warp_bits(
     let walk = Walk::new(p, w, area);
     let halftone = p.halftone_form;
     let mut rules = rules(p, dest.shape);
-    let (first, last) = word_range(dest.shape, area);
+    let span = Span::new(dest.shape, &area);
     for row in 0..area.height {
         let (start, across) = walk.row(row);
         let ink = halftone.map_or(u32::MAX, |h| h[(area.y + row) as usize % h.len()]);
-        for word in first..=last {
+        for part in 0..span.words {
+            let word = span.first + part;
             let gathered = columns(dest.shape, &area, word).fold(0, |sum, column| {
                 let n = i64::from(column);
                 let at = Point { x: start.x + n * across.x, y: start.y + n * across.y };
@@ -169,7 +172,7 @@ pub fn warp_bits(
                 sum | (value & dest.shape.pixel_mask()) << dest.shape.shift(area.x + column)
             });
             let index = (area.y + row) as usize * dest.shape.pitch + word;
-            let (old, mask) = (dest.bits[index], word_mask(dest.shape, &area, word));
+            let (old, mask) = (dest.bits[index], span.mask(part));
             rules.dest_mask = mask;
             dest.bits[index] = rules.merge(gathered & ink, old & mask) & mask | old & !mask;
         }
