@@ -33,6 +33,8 @@ pub enum Action {
     AnswerVariable(u16),
     /// Call a primitive that answers a value.
     Value(fn(&mut Vm) -> PrimitiveResult),
+    /// Evaluate the receiver, a closure (201 to 205 and relatives).
+    Evaluate,
     /// Call a primitive that changes the registers.
     Control(fn(&mut Vm) -> Result<(), Failure>),
     /// A primitive that is not there: activate with this failure.

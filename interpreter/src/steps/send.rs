@@ -4,11 +4,12 @@ use rowel_objmem::Oop;
 use rowel_objmem::layout::{class_index, special};
 
 use crate::code::{Action, CodeRef, Ip};
-use crate::dispatch::Leave;
+use crate::dispatch::Step;
 use crate::failure::Failure;
 use crate::layout::closure;
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
+use crate::primitive::PrimitiveResult;
 use crate::vm::Vm;
 
 /// Words of a send.
@@ -17,7 +18,7 @@ const SEND_WORDS: i32 = 3;
 impl Machine<'_> {
     /// A send, or an operation that turned out to be one.
     #[inline(always)]
-    pub(crate) fn send(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn send(&mut self, word: Word) -> Step {
         let receiver = self.peek(u64::from(word.a()));
         let class = self.memory.class_index(receiver);
         if u64::from(class.0) == self.ip.cached_class()
@@ -31,52 +32,70 @@ impl Machine<'_> {
 
     /// Run what a send found. The program counter is where the sender goes on.
     #[inline(always)]
-    fn execute(&mut self, code: CodeRef, num_args: u64, receiver: Oop) -> Option<Leave> {
+    fn execute(&mut self, code: CodeRef, num_args: u64, receiver: Oop) -> Step {
         match code.get().action {
             Action::Activate => {
                 let resume = self.ip;
-                if self.activate(code, resume) { self.attend() } else { None }
+                if self.activate(code, resume) { self.attend() } else { Step::Next }
             }
-            Action::AnswerReceiver => None,
+            Action::AnswerReceiver => Step::Next,
             Action::AnswerVariable(index) if !self.vm.is_context(receiver) => {
                 let value = self.memory.fetch(receiver, usize::from(index));
                 self.replace(1, value);
-                None
+                Step::Next
             }
             Action::AnswerInteger(value) => {
                 self.replace(1, Oop::small_integer(i64::from(value)));
-                None
+                Step::Next
             }
             Action::Value(function) => {
-                self.vm.argument_count = num_args as usize;
-                match self.outside(function) {
-                    Ok(value) => {
+                match self.outside(|vm| vm.call_primitive(function, num_args as usize)) {
+                    Some(value) => {
                         self.replace(num_args + 1, value);
-                        None
+                        Step::Next
                     }
-                    Err(failure) => self.failed(code, num_args, failure),
+                    None => self.failed(code, num_args),
                 }
             }
+            Action::Evaluate => match self.evaluate_full_closure(receiver, num_args) {
+                Some(false) => Step::Next,
+                Some(true) => self.attend(),
+                None => self.execute_slowly(code, num_args),
+            },
             _ => self.execute_slowly(code, num_args),
         }
     }
 
-    #[inline(never)]
-    fn execute_slowly(&mut self, code: CodeRef, num_args: u64) -> Option<Leave> {
+    /// Evaluate the closure below `num_args` arguments when that is the usual kind and takes so many;
+    /// `None` when not. Answers whether the stack limit was passed.
+    #[inline(always)]
+    fn evaluate_full_closure(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+        if self.memory.class_index(block) != class_index::FULL_BLOCK_CLOSURE {
+            return None;
+        }
+        let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
+        let code = self.vm.blocks.get(method)?;
+        if u64::from(code.get().num_args) != num_args {
+            return None;
+        }
+        let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
+        Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+    }
+
+    #[inline(always)]
+    fn execute_slowly(&mut self, code: CodeRef, num_args: u64) -> Step {
         self.outside(|vm| vm.execute(code, num_args as usize));
         self.leaving()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn failed(&mut self, code: CodeRef, num_args: u64, failure: Failure) -> Option<Leave> {
-        self.outside(|vm| vm.primitive_failed(code, num_args as usize, failure));
+    #[inline(always)]
+    fn failed(&mut self, code: CodeRef, num_args: u64) -> Step {
+        self.outside(|vm| vm.primitive_failed(code, num_args as usize, vm.failure));
         self.leaving()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn send_slowly(&mut self, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    fn send_slowly(&mut self, word: Word) -> Step {
         let site = self.ip;
         let selector = match Op::from_number(word.op()) {
             Op::Send => self.literal(word.b() as usize),
@@ -89,7 +108,7 @@ impl Machine<'_> {
 
     /// A send to super: the cache knows what instances of the receiver's class get.
     #[inline(always)]
-    pub(crate) fn send_super(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn send_super(&mut self, word: Word) -> Step {
         let receiver = self.peek(u64::from(word.a()));
         let class = self.memory.class_index(receiver);
         if u64::from(class.0) == self.ip.cached_class()
@@ -101,9 +120,8 @@ impl Machine<'_> {
         self.send_super_slowly(word)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn send_super_slowly(&mut self, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    fn send_super_slowly(&mut self, word: Word) -> Step {
         let site = self.ip;
         let selector = self.literal(word.b() as usize);
         self.ip = site.advanced(SEND_WORDS);
@@ -115,8 +133,8 @@ impl Machine<'_> {
     }
 
     /// A send to super of the class on top of the stack. Not cached: the class may be any.
-    #[inline(never)]
-    pub(crate) fn send_directed_super(&mut self, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    pub(crate) fn send_directed_super(&mut self, word: Word) -> Step {
         let site: Ip = self.ip;
         let class = self.pop();
         let selector = self.literal(word.b() as usize);
@@ -150,7 +168,7 @@ impl Machine<'_> {
     }
 
     /// A closure whose code lies in the method around it.
-    #[inline(never)]
+    #[inline(always)]
     fn evaluate_embedded_closure(&mut self, block: Oop, num_args: u64) -> Result<bool, Failure> {
         use crate::layout::context;
         let count = self.memory.fetch(block, closure::NUM_ARGS);
@@ -178,6 +196,24 @@ fn special_index(word: Word) -> usize {
 }
 
 impl Vm {
+    /// Call a primitive that answers a value; `None` when it failed, as [`Vm::failure`] says. (Here,
+    /// and not in a step, because a result in memory would keep handlers from ending in jumps.)
+    #[inline(never)]
+    fn call_primitive(
+        &mut self,
+        function: fn(&mut Vm) -> PrimitiveResult,
+        num_args: usize,
+    ) -> Option<Oop> {
+        self.argument_count = num_args;
+        match function(self) {
+            Ok(value) => Some(value),
+            Err(failure) => {
+                self.failure = failure;
+                None
+            }
+        }
+    }
+
     /// The special selector at `index`.
     pub fn special_selector(&self, index: usize) -> Oop {
         let selectors = self.heap.special(special::SPECIAL_SELECTORS);
