@@ -161,11 +161,12 @@ fn standard_color(pixel: u8) -> u32 {
     ];
     match pixel {
         0..10 => FIRST[usize::from(pixel)],
-        10..40 => 0xFF00_0000 | 0x01_0101 * u32::from(GRAYS[usize::from(pixel) - 10]),
+        10..40 => 0xFF00_0000 | (0x01_0101 * u32::from(GRAYS[usize::from(pixel) - 10])),
         40 => 0xFF00_0001,
         _ => {
             let step = u32::from(pixel) - 40;
-            0xFF00_0000 | step / 36 * 0x33 << 16 | step % 6 * 0x33 << 8 | step / 6 % 6 * 0x33
+            let (red, green, blue) = (step / 36 * 0x33, step % 6 * 0x33, step / 6 % 6 * 0x33);
+            0xFF00_0000 | red << 16 | green << 8 | blue
         }
     }
 }

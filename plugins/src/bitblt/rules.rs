@@ -355,9 +355,9 @@ fn alpha_blend(s: u32, d: u32) -> u32 {
 pub(super) fn alpha_blend_scaled(s: u32, d: u32) -> u32 {
     let rest = 255 - (s >> 24);
     let half = |s: u32, d: u32| {
-        let sum = ((d & PAIRS) * rest >> 8 & PAIRS) + (s & PAIRS);
+        let sum = (((d & PAIRS) * rest) >> 8 & PAIRS) + (s & PAIRS);
         // A carry out of a component fills it.
-        sum & PAIRS | (sum & 0x0100_0100) - (sum >> 8 & 0x0001_0001)
+        sum & PAIRS | ((sum & 0x0100_0100) - (sum >> 8 & 0x0001_0001))
     };
     half(s, d) | half(s >> 8, d >> 8) << 8
 }
