@@ -5,8 +5,10 @@
 
 pub mod bitblt;
 pub mod bitblt_plugin;
+pub mod bmp_read_writer_plugin;
 pub mod digest;
 pub mod float_array;
+pub mod jpeg_read_writer2_plugin;
 pub mod large_integers;
 pub mod matrix2x3;
 pub mod misc_primitive;
@@ -15,4 +17,9 @@ pub mod zip;
 use rowel_interpreter::primitive::Module;
 
 /// Every module of this crate.
-pub const MODULES: &[Module] = &[bitblt_plugin::MODULE];
+#[rustfmt::skip]
+pub const MODULES: &[Module] = &[
+    bitblt_plugin::MODULE,
+    bmp_read_writer_plugin::MODULE,
+    jpeg_read_writer2_plugin::MODULE,
+];
