@@ -48,14 +48,11 @@ pub(super) fn blend(
     }
 }
 
-#[inline]
+/// Without branches, so that several pixels are blended at once. An opaque pixel blends to itself.
 fn row_32(source: &[u32], dest: &mut [u32]) {
     for (d, &s) in dest.iter_mut().zip(source) {
-        match s >> 24 {
-            0 => {}
-            255 => *d = s,
-            _ => *d = alpha_blend_scaled(s, *d),
-        }
+        let blended = alpha_blend_scaled(s, *d);
+        *d = if s >> 24 == 0 { *d } else { blended };
     }
 }
 

@@ -343,11 +343,10 @@ fn mix(s: u32, d: u32, alpha: u32) -> u32 {
 /// Rule 24: the alpha of the source mixes; the result is as if it was opaque.
 #[inline(always)]
 fn alpha_blend(s: u32, d: u32) -> u32 {
-    match s >> 24 {
-        0 => d,
-        255 => s,
-        alpha => mix(s | 0xFF00_0000, d, alpha),
-    }
+    // Without branches, so that several words are blended at once.
+    let alpha = s >> 24;
+    let mixed = mix(s | 0xFF00_0000, d, alpha);
+    if alpha == 0 { d } else { mixed }
 }
 
 /// Rule 34: the source has been multiplied with its alpha already.
