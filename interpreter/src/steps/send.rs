@@ -6,7 +6,7 @@ use rowel_objmem::layout::{class_index, special};
 use crate::code::{Action, CodeRef, Ip};
 use crate::dispatch::Step;
 use crate::failure::Failure;
-use crate::layout::closure;
+use crate::layout::{closure, context};
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
@@ -57,7 +57,7 @@ impl Machine<'_> {
                     None => self.failed(code, num_args),
                 }
             }
-            Action::Evaluate => match self.evaluate_full_closure(receiver, num_args) {
+            Action::Evaluate => match self.evaluate_cached(receiver, num_args) {
                 Some(false) => Step::Next,
                 Some(true) => self.attend(),
                 None => self.execute_slowly(code, num_args),
@@ -66,20 +66,39 @@ impl Machine<'_> {
         }
     }
 
-    /// Evaluate the closure below `num_args` arguments when that is the usual kind and takes so many;
-    /// `None` when not. Answers whether the stack limit was passed.
+    /// Evaluate the closure below `num_args` arguments when the cache knows its code and it takes so
+    /// many; `None` when not. Answers whether the stack limit was passed.
     #[inline(always)]
-    fn evaluate_full_closure(&mut self, block: Oop, num_args: u64) -> Option<bool> {
-        if self.memory.class_index(block) != class_index::FULL_BLOCK_CLOSURE {
+    fn evaluate_cached(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+        let class = self.memory.class_index(block);
+        if class == class_index::BLOCK_CLOSURE {
+            self.evaluate_embedded(block, num_args)
+        } else if class == class_index::FULL_BLOCK_CLOSURE {
+            let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
+            let (code, _) = self.vm.blocks.get(method, Oop::ZERO)?;
+            if u64::from(code.get().num_args) != num_args {
+                return None;
+            }
+            let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
+            Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+        } else {
+            None
+        }
+    }
+
+    /// A closure whose code lies in the method around it.
+    #[inline(always)]
+    fn evaluate_embedded(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+        let outer = self.memory.fetch(block, closure::OUTER_CONTEXT);
+        let count = self.memory.fetch(block, closure::NUM_ARGS);
+        if count != Oop::small_integer(num_args as i64) || !self.vm.is_context(outer) {
             return None;
         }
-        let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-        let code = self.vm.blocks.get(method)?;
-        if u64::from(code.get().num_args) != num_args {
-            return None;
-        }
-        let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
-        Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+        let method = self.memory.fetch(outer, context::METHOD);
+        let start = self.memory.fetch(block, closure::START_PC);
+        let (code, word) = self.vm.blocks.get(method, start)?;
+        let receiver = self.memory.fetch(outer, context::RECEIVER);
+        Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
     }
 
     #[inline(always)]
@@ -145,49 +164,6 @@ impl Machine<'_> {
         });
         self.leaving()
     }
-
-    /// Evaluate the closure below `num_args` arguments; the program counter is where its caller goes
-    /// on. Answers whether the stack limit was passed.
-    #[inline(always)]
-    pub(crate) fn evaluate_closure(&mut self, num_args: u64) -> Result<bool, Failure> {
-        let block = self.peek(num_args);
-        let class = self.memory.class_index(block);
-        if class == class_index::FULL_BLOCK_CLOSURE {
-            let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-            let code = self.vm.code_of_block(method)?;
-            if u64::from(code.get().num_args) != num_args {
-                return Err(Failure::BadNumArgs);
-            }
-            let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
-            Ok(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
-        } else if class == class_index::BLOCK_CLOSURE {
-            self.evaluate_embedded_closure(block, num_args)
-        } else {
-            Err(Failure::BadReceiver)
-        }
-    }
-
-    /// A closure whose code lies in the method around it.
-    #[inline(always)]
-    fn evaluate_embedded_closure(&mut self, block: Oop, num_args: u64) -> Result<bool, Failure> {
-        use crate::layout::context;
-        let count = self.memory.fetch(block, closure::NUM_ARGS);
-        if count != Oop::small_integer(num_args as i64) {
-            return Err(Failure::BadNumArgs);
-        }
-        let outer = self.memory.follow(self.memory.fetch(block, closure::OUTER_CONTEXT));
-        if !self.vm.is_context(outer) {
-            return Err(Failure::BadReceiver);
-        }
-        let method = self.memory.fetch(outer, context::METHOD);
-        let code = self.vm.code_of_block(method)?;
-        let start = self.memory.fetch(block, closure::START_PC).as_integer();
-        let start = start.and_then(|start| u32::try_from(start - 1).ok());
-        let word = start.and_then(|start| code.get().word_at(start));
-        let word = word.ok_or(Failure::BadReceiver)?;
-        let receiver = self.memory.fetch(outer, context::RECEIVER);
-        Ok(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
-    }
 }
 
 /// Index of the special selector that a send or arithmetic operation stands for.
@@ -224,9 +200,13 @@ impl Vm {
     ///
     /// # Errors
     /// When it is no closure or takes another number of arguments; nothing has changed then.
+    #[inline(never)]
     pub fn evaluate_closure(&mut self, num_args: usize) -> Result<(), Failure> {
+        let block = self.stack_value(num_args);
+        self.cache_block(block, num_args)?;
         let mut machine = Machine::new(self);
-        let passed = machine.evaluate_closure(num_args as u64)?;
+        let passed = machine.evaluate_cached(block, num_args as u64);
+        let passed = passed.ok_or(Failure::BadReceiver)?;
         machine.outside(|vm| {
             if passed {
                 vm.attend();
@@ -235,29 +215,41 @@ impl Vm {
         Ok(())
     }
 
-    /// The code of a block's method.
-    ///
-    /// # Errors
-    /// When that is no compiled code.
-    #[inline(always)]
-    pub(crate) fn code_of_block(&mut self, method: Oop) -> Result<CodeRef, Failure> {
-        match self.blocks.get(method) {
-            Some(code) => Ok(code),
-            None => self.code_of_new_block(method),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn code_of_new_block(&mut self, method: Oop) -> Result<CodeRef, Failure> {
-        let followed = self.heap.follow(method);
-        if !crate::method::is_well_formed(self.heap.memory(), followed) {
+    /// Check a closure that is to take `num_args` arguments, and have its code in the cache.
+    fn cache_block(&mut self, block: Oop, num_args: usize) -> Result<(), Failure> {
+        let slot = |vm: &Vm, object, index| vm.heap.follow(vm.heap.fetch(object, index));
+        let class = self.heap.class_index(block);
+        let (method, start) = if class == class_index::BLOCK_CLOSURE {
+            let outer = slot(self, block, closure::OUTER_CONTEXT);
+            if !self.is_context(outer) {
+                return Err(Failure::BadReceiver);
+            }
+            self.heap.store(block, closure::OUTER_CONTEXT, outer);
+            let method = slot(self, outer, context::METHOD);
+            self.heap.store(outer, context::METHOD, method);
+            (method, self.heap.fetch(block, closure::START_PC))
+        } else if class == class_index::FULL_BLOCK_CLOSURE {
+            let method = slot(self, block, closure::COMPILED_BLOCK);
+            self.heap.store(block, closure::COMPILED_BLOCK, method);
+            (method, Oop::ZERO)
+        } else {
+            return Err(Failure::BadReceiver);
+        };
+        if !crate::method::is_well_formed(self.heap.memory(), method) {
             return Err(Failure::BadMethod);
         }
-        let code = self.code_for(followed);
-        if followed == method {
-            self.blocks.put(method, code);
+        let code = self.code_for(method);
+        let (count, word) = if start == Oop::ZERO {
+            (i64::from(code.get().num_args), Some(0))
+        } else {
+            let pc = start.as_integer().and_then(|pc| u32::try_from(pc - 1).ok());
+            let count = self.heap.fetch(block, closure::NUM_ARGS).as_integer();
+            (count.unwrap_or(-1), pc.and_then(|pc| code.get().word_at(pc)))
+        };
+        if count != num_args as i64 {
+            return Err(Failure::BadNumArgs);
         }
-        Ok(code)
+        self.blocks.put(method, start, code, word.ok_or(Failure::BadReceiver)?);
+        Ok(())
     }
 }
