@@ -139,6 +139,10 @@ impl<'a> Checker<'a> {
             if (format == Format::FORWARDED) != (class == FORWARDED_CLASS_INDEX) {
                 return Err(self.data.bad(entity.at, "the header of a forwarder", header.0));
             }
+            // Immediates have no header, and bridges lie between segments.
+            if class < ARRAY_CLASS_INDEX_PUN && class != FORWARDED_CLASS_INDEX {
+                return Err(self.data.bad(entity.at, "a class index", u64::from(class)));
+            }
             self.facts.objects += 1;
             self.starts[entity.at as usize >> 9] |= 1 << (entity.at >> 3 & 63);
             self.used_classes[class as usize >> 6] |= 1 << (class & 63);
