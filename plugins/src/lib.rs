@@ -4,6 +4,7 @@
 //! know nothing of objects. [`MODULES`] lists them all.
 
 pub mod bitblt;
+mod clipboard_extended_plugin;
 pub mod digest;
 pub mod float_array;
 pub mod large_integers;
@@ -18,5 +19,6 @@ use rowel_interpreter::primitive::Module;
 /// Every module of this crate.
 #[rustfmt::skip]
 pub const MODULES: &[Module] = &[
+    clipboard_extended_plugin::MODULE,
     socket_plugin::MODULE,
 ];
