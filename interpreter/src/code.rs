@@ -33,6 +33,8 @@ pub enum Action {
     AnswerVariable(u16),
     /// Call a primitive that answers a value.
     Value(fn(&mut Vm) -> PrimitiveResult),
+    /// Evaluate the receiver, a closure (201 to 205 and relatives).
+    Evaluate,
     /// Call a primitive that changes the registers.
     Control(fn(&mut Vm) -> Result<(), Failure>),
     /// A primitive that is not there: activate with this failure.
@@ -72,10 +74,19 @@ pub struct CodeRef(NonNull<MethodCode>);
 #[repr(transparent)]
 pub struct Ip(*const Cell<Word>);
 
-/// The code of the blocks evaluated last: what [`CodeStore::of_method`] would answer, sooner.
+/// Where the code of the blocks evaluated last starts: what [`CodeStore::of_method`] and
+/// [`MethodCode::word_at`] would answer, sooner.
 #[derive(Debug)]
 pub struct BlockCache {
-    entries: Box<[(Oop, Option<CodeRef>)]>,
+    entries: Box<[BlockEntry; BLOCK_ENTRIES]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BlockEntry {
+    method: Oop,
+    start: Oop,
+    code: Option<CodeRef>,
+    word: usize,
 }
 
 /// Entries of a [`BlockCache`]; a power of two.
@@ -83,30 +94,38 @@ const BLOCK_ENTRIES: usize = 1024;
 
 impl Default for BlockCache {
     fn default() -> Self {
-        BlockCache { entries: vec![(Oop::ZERO, None); BLOCK_ENTRIES].into() }
+        let empty = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None, word: 0 };
+        BlockCache { entries: Box::new([empty; BLOCK_ENTRIES]) }
     }
 }
 
 impl BlockCache {
-    fn slot(method: Oop) -> usize {
-        ((method.0 >> 4) ^ (method.0 >> 14)) as usize & (BLOCK_ENTRIES - 1)
-    }
-
-    /// The code cached for `method`.
     #[inline(always)]
-    pub fn get(&self, method: Oop) -> Option<CodeRef> {
-        let (cached, code) = self.entries[Self::slot(method)];
-        if cached == method { code } else { None }
+    fn slot(method: Oop, start: Oop) -> usize {
+        ((method.0 >> 4) ^ (method.0 >> 14) ^ (start.0 >> 3)) as usize & (BLOCK_ENTRIES - 1)
     }
 
-    /// Cache `code` for `method`.
-    pub fn put(&mut self, method: Oop, code: CodeRef) {
-        self.entries[Self::slot(method)] = (method, Some(code));
+    /// The code cached for a block of `method` that starts at pc `start` (as its closure has it; zero
+    /// where the method is the block's own), and the word at which it starts.
+    #[inline(always)]
+    pub fn get(&self, method: Oop, start: Oop) -> Option<(CodeRef, usize)> {
+        let entry = &self.entries[Self::slot(method, start)];
+        if entry.method == method && entry.start == start {
+            entry.code.map(|code| (code, entry.word))
+        } else {
+            None
+        }
+    }
+
+    /// Cache `code` from `word` on for a block of `method` that starts at `start`.
+    pub fn put(&mut self, method: Oop, start: Oop, code: CodeRef, word: usize) {
+        let entry = BlockEntry { method, start, code: Some(code), word };
+        self.entries[Self::slot(method, start)] = entry;
     }
 
     /// Forget everything.
     pub fn flush(&mut self) {
-        self.entries.fill((Oop::ZERO, None));
+        *self = BlockCache::default();
     }
 }
 

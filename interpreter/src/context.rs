@@ -119,13 +119,18 @@ impl Vm {
     }
 
     /// The context of the frame at `fp`, made if it has none. Allocates; never collects.
+    #[inline(always)]
     pub fn marry(&mut self, fp: Address) -> Oop {
+        match self.heap.load(fp.plus(frame::CONTEXT)) {
+            0 => self.make_context(fp),
+            existing => Oop(existing),
+        }
+    }
+
+    #[inline(never)]
+    fn make_context(&mut self, fp: Address) -> Oop {
         let memory = self.heap.memory();
         let word = |at: u64| Oop(memory.load(fp.plus(at)));
-        let existing = word(frame::CONTEXT);
-        if existing != Oop::ZERO {
-            return existing;
-        }
         let (method, closure) = (word(frame::METHOD), word(frame::CLOSURE));
         let slots = method::header(memory, method).context_slots();
         let class = class_index::METHOD_CONTEXT;

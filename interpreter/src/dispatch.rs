@@ -1,14 +1,22 @@
-//! The dispatch loop: one arm an operation, each a call into a step of [`Machine`].
+//! Dispatch: from one operation to the next. One arm an operation, each a call into a step of
+//! [`Machine`]; each operation has a handler of its own, made from its arm.
 //!
-//! Steps are inlined here; what is rare they do through [`Machine::outside`]. The loop ends only when
-//! the image quits or a base frame returns to the embedder.
+//! A handler takes the registers as arguments and ends in a call of the next handler. Optimised builds
+//! rely on LLVM to make jumps of these calls (it does so for calls in tail position with the same
+//! signature at `opt-level` 2 and above; `build.rs` sets `tail_calls` for those), which keeps the
+//! registers in those of the processor: `tests/native_stack.rs` shows for every operation that the
+//! native stack does not grow. Other builds return to a loop after each operation. For the same
+//! reason nothing here may take the address of a `Machine`: what is rare goes through
+//! [`Machine::outside`] to the [`Vm`].
 
-use rowel_objmem::Oop;
+use rowel_objmem::cage::Memory;
+use rowel_objmem::{Address, Oop};
 
 use crate::arithmetic;
+use crate::code::Ip;
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
-use crate::vm::Vm;
+use crate::vm::{Registers, Vm};
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,22 +29,125 @@ pub enum Leave {
 
 /// Run until there is nothing more to do. The registers of `vm` are up to date afterwards.
 pub fn run(vm: &mut Vm) -> Leave {
-    let mut machine = Machine::new(vm);
-    let leave = loop {
-        let word = machine.ip.word();
-        if let Some(leave) = machine.step(word) {
-            break leave;
-        }
+    vm.leave = None;
+    let machine = Machine::new(vm);
+    machine.start();
+    vm.leave.take().unwrap_or(Leave::Quit)
+}
+
+/// How an operation ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// The next one runs.
+    Next,
+    /// It is a send after all: nothing has changed yet.
+    Send,
+    /// The dispatch ends.
+    Leave(Leave),
+}
+
+/// What runs one operation: the registers are its arguments, so that they stay in those of the
+/// processor.
+type Handler = fn(&mut Vm, Memory, Ip, Address, Address, Word) -> Next;
+
+/// With tail calls nothing: each handler ends in a call of the next.
+#[cfg(tail_calls)]
+type Next = ();
+
+/// Without, whether to go on: the registers are in the VM then.
+#[cfg(not(tail_calls))]
+type Next = bool;
+
+/// Run the operation with number `OP`.
+fn handler<const OP: u8>(
+    vm: &mut Vm,
+    memory: Memory,
+    ip: Ip,
+    sp: Address,
+    fp: Address,
+    word: Word,
+) -> Next {
+    let mut machine = Machine { vm, memory, ip, sp, fp };
+    match machine.step(Op::from_number(OP), word) {
+        Step::Next => machine.go_on(),
+        Step::Send => machine.send_instead(word),
+        Step::Leave(leave) => machine.stop(leave),
+    }
+}
+
+macro_rules! handlers {
+    ($( $(#[$doc:meta])* $name:ident = $words:literal; )*) => {
+        /// The handler of each operation; numbers that no operation has are illegal.
+        static HANDLERS: [Handler; 256] = {
+            let mut table: [Handler; 256] = [handler::<{ Op::Illegal as u8 }>; 256];
+            $( table[Op::$name as usize] = handler::<{ Op::$name as u8 }>; )*
+            table
+        };
     };
-    machine.outside(|_| ());
-    leave
+}
+crate::for_each_operation!(handlers);
+
+impl Machine<'_> {
+    /// Run `word` as the send that it stands for.
+    #[inline(always)]
+    fn send_instead(self, word: Word) -> Next {
+        let send = HANDLERS[Op::SendSpecial as usize];
+        send(self.vm, self.memory, self.ip, self.sp, self.fp, word)
+    }
+}
+
+#[cfg(tail_calls)]
+impl Machine<'_> {
+    fn start(self) {
+        self.go_on();
+    }
+
+    /// Run the operation at the program counter, and all after it.
+    #[inline(always)]
+    fn go_on(self) {
+        let word = self.ip.word();
+        HANDLERS[usize::from(word.op())](self.vm, self.memory, self.ip, self.sp, self.fp, word)
+    }
+
+    #[inline(always)]
+    fn stop(self, leave: Leave) {
+        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.leave = Some(leave);
+    }
+}
+
+#[cfg(not(tail_calls))]
+impl Machine<'_> {
+    fn start(self) {
+        let Machine { vm, ip, sp, fp, .. } = self;
+        vm.registers = Registers { ip, sp, fp };
+        loop {
+            let Machine { vm, memory, ip, sp, fp } = Machine::new(vm);
+            let word = ip.word();
+            if !HANDLERS[usize::from(word.op())](vm, memory, ip, sp, fp, word) {
+                return;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn go_on(self) -> bool {
+        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        true
+    }
+
+    fn stop(self, leave: Leave) -> bool {
+        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.leave = Some(leave);
+        false
+    }
 }
 
 impl Machine<'_> {
-    /// Run the operation `word`, which is at the program counter.
+    /// Run the operation `word`, which is at the program counter and of kind `operation`.
     #[inline(always)]
-    fn step(&mut self, word: Word) -> Option<Leave> {
-        match Op::from_number(word.op()) {
+    fn step(&mut self, operation: Op, word: Word) -> Step {
+        match operation {
             Op::PushReceiverVariable => self.push_receiver_variable(word),
             Op::PushMaybeContextVariable => self.push_maybe_context_variable(word),
             Op::PushLiteralVariable => self.push_literal_variable(word),
@@ -72,27 +183,27 @@ impl Machine<'_> {
             Op::ReturnTop => self.method_return(self.peek(0)),
             Op::BlockReturnTop => self.block_return(self.peek(0)),
             Op::BlockReturnNil => self.block_return(self.vm.heap.nil()),
-            Op::Add => self.arithmetic(word, |a, b| a.checked_add(b), |a, b| a + b),
-            Op::Subtract => self.arithmetic(word, |a, b| a.checked_sub(b), |a, b| a - b),
-            Op::Multiply => self.arithmetic(word, |a, b| a.checked_mul(b), |a, b| a * b),
-            Op::Divide => self.divide(word),
-            Op::Modulo => self.integers(word, arithmetic::floor_modulo),
-            Op::FloorDivide => self.integers(word, arithmetic::floor_divide),
-            Op::BitShift => self.integers(word, arithmetic::bit_shift),
-            Op::BitAnd => self.integers(word, |a, b| Some(a & b)),
-            Op::BitOr => self.integers(word, |a, b| Some(a | b)),
-            Op::Less => self.compare(word, |a, b| a < b, |a, b| a < b),
-            Op::Greater => self.compare(word, |a, b| a > b, |a, b| a > b),
-            Op::LessOrEqual => self.compare(word, |a, b| a <= b, |a, b| a <= b),
-            Op::GreaterOrEqual => self.compare(word, |a, b| a >= b, |a, b| a >= b),
-            Op::Equal => self.compare(word, |a, b| a == b, |a, b| a == b),
-            Op::NotEqual => self.compare(word, |a, b| a != b, |a, b| a != b),
+            Op::Add => self.arithmetic(|a, b| a.checked_add(b), |a, b| a + b),
+            Op::Subtract => self.arithmetic(|a, b| a.checked_sub(b), |a, b| a - b),
+            Op::Multiply => self.arithmetic(|a, b| a.checked_mul(b), |a, b| a * b),
+            Op::Divide => self.divide(),
+            Op::Modulo => self.integers(arithmetic::floor_modulo),
+            Op::FloorDivide => self.integers(arithmetic::floor_divide),
+            Op::BitShift => self.integers(arithmetic::bit_shift),
+            Op::BitAnd => self.integers(|a, b| Some(a & b)),
+            Op::BitOr => self.integers(|a, b| Some(a | b)),
+            Op::Less => self.compare(|a, b| a < b, |a, b| a < b),
+            Op::Greater => self.compare(|a, b| a > b, |a, b| a > b),
+            Op::LessOrEqual => self.compare(|a, b| a <= b, |a, b| a <= b),
+            Op::GreaterOrEqual => self.compare(|a, b| a >= b, |a, b| a >= b),
+            Op::Equal => self.compare(|a, b| a == b, |a, b| a == b),
+            Op::NotEqual => self.compare(|a, b| a != b, |a, b| a != b),
             Op::Identical => self.identical(true),
             Op::NotIdentical => self.identical(false),
             Op::Class => self.push_class(),
-            Op::At => self.at(word),
-            Op::AtPut => self.at_put(word),
-            Op::Size => self.size(word),
+            Op::At => self.at(),
+            Op::AtPut => self.at_put(),
+            Op::Size => self.size(),
             Op::Send | Op::SendSpecial => self.send(word),
             Op::SendSuper => self.send_super(word),
             Op::SendDirectedSuper => self.send_directed_super(word),

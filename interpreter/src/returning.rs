@@ -24,6 +24,7 @@ const LONGEST_CHAIN: usize = 100_000_000;
 
 impl Vm {
     /// Return `value` from the running frame to its sender.
+    #[inline(never)]
     pub fn return_to_sender(&mut self, value: Oop) {
         if self.leave_frame() {
             self.push(value);
@@ -60,6 +61,7 @@ impl Vm {
     }
 
     /// `^ value` in a block: return from the method that the block was made in.
+    #[inline(never)]
     pub fn return_from_home(&mut self, value: Oop) {
         let running = Oop(self.frame_word(frame::CLOSURE));
         let Some(home) = self.home_of(running) else {

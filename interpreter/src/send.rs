@@ -62,6 +62,7 @@ impl Vm {
             259 => Action::AnswerSpecial(special::NIL as u8),
             260..=263 => Action::AnswerInteger(number as i8 - 5),
             264..=519 => Action::AnswerVariable(number - 264),
+            201..=205 | 207 | 209 | 221 | 222 => Action::Evaluate,
             117 => match self.named_primitive(method) {
                 Some(primitive) => primitive.into(),
                 None => Action::Fail(Failure::NotFound),
@@ -119,6 +120,7 @@ impl Vm {
 
     /// Send `selector` to the receiver below `num_args` arguments. `site` is the send site whose
     /// inline cache is to be filled.
+    #[inline(never)]
     pub fn send(&mut self, selector: Oop, num_args: usize, site: Option<Ip>) {
         let selector = self.heap.follow(selector);
         let class = self.receiver_class(num_args);
@@ -149,6 +151,7 @@ impl Vm {
     }
 
     /// Send `selector` with the lookup starting at the class `start`.
+    #[inline(never)]
     pub fn send_above(&mut self, start: Oop, selector: Oop, num_args: usize, site: Option<Ip>) {
         let selector = self.heap.follow(selector);
         let class = self.receiver_class(num_args);
@@ -205,6 +208,7 @@ impl Vm {
     }
 
     /// Run the primitive of `code`, or activate it.
+    #[inline(never)]
     pub fn execute(&mut self, code: CodeRef, num_args: usize) {
         let answer = match code.get().action {
             Action::Activate => return self.activate(code),
@@ -228,6 +232,13 @@ impl Vm {
                     Ok(value) => value,
                     Err(failure) => return self.primitive_failed(code, num_args, failure),
                 }
+            }
+            Action::Evaluate => {
+                self.argument_count = num_args;
+                if let Err(failure) = self.evaluate_closure(num_args) {
+                    self.primitive_failed(code, num_args, failure);
+                }
+                return;
             }
             Action::Control(function) => {
                 self.argument_count = num_args;
@@ -256,6 +267,7 @@ impl Vm {
 
     /// The primitive of `code` failed: try again when forwarders were in its way, else run its code.
     #[cold]
+    #[inline(never)]
     pub fn primitive_failed(&mut self, code: CodeRef, num_args: usize, failure: Failure) {
         if self.heap.has_forwarders && self.follow_arguments(num_args) {
             return self.execute(code, num_args);

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rowel_objmem::{Address, Heap, Oop};
 
 use crate::code::{BlockCache, CodeRef, CodeStore, Ip};
+use crate::dispatch::Leave;
+use crate::failure::Failure;
 use crate::frame;
 use crate::host::Host;
 use crate::method_cache::MethodCache;
@@ -52,6 +54,10 @@ pub struct Vm {
     pub after_collection: Option<fn(&rowel_objmem::Heap)>,
     /// The image has quit.
     pub leaving: bool,
+    /// Why the primitive called last failed, if it did.
+    pub(crate) failure: Failure,
+    /// Why the dispatch ended.
+    pub(crate) leave: Option<Leave>,
     /// Arguments of the primitive that is running.
     pub argument_count: usize,
     /// Named primitives and their state.
@@ -104,6 +110,8 @@ impl Vm {
             running_code: None,
             after_collection: None,
             leaving: false,
+            failure: Failure::Generic,
+            leave: None,
             argument_count: 0,
             modules: Modules::default(),
             host: Host::default(),
@@ -171,7 +179,7 @@ impl Vm {
         arguments: &[Oop],
     ) -> PrimitiveResult {
         let Primitive::Value(function) = primitive else {
-            return Err(crate::failure::Failure::Unsupported);
+            return Err(Failure::Unsupported);
         };
         let sp = self.registers.sp;
         for value in std::iter::once(&receiver).chain(arguments) {

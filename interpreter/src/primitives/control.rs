@@ -220,6 +220,7 @@ fn apply_in_place(
             vm.pop(arguments.len() + 1);
             vm.push(value);
         }),
+        Action::Evaluate => vm.evaluate_closure(arguments.len()),
         Action::AnswerReceiver => Ok(()),
         Action::AnswerSpecial(index) => {
             let value = vm.heap.special(usize::from(index));

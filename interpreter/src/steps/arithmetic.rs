@@ -3,18 +3,13 @@
 use rowel_objmem::Oop;
 
 use crate::arithmetic;
-use crate::dispatch::Leave;
+use crate::dispatch::Step;
 use crate::machine::Machine;
-use crate::operation::Word;
 
 impl Machine<'_> {
     /// Two SmallIntegers with a SmallInteger as result; anything else, and overflow, is a send.
     #[inline(always)]
-    pub(crate) fn integers(
-        &mut self,
-        word: Word,
-        compute: impl Fn(i64, i64) -> Option<i64>,
-    ) -> Option<Leave> {
+    pub(crate) fn integers(&mut self, compute: impl Fn(i64, i64) -> Option<i64>) -> Step {
         let (a, b) = (self.peek(1), self.peek(0));
         if a.is_small_integer()
             && b.is_small_integer()
@@ -24,17 +19,16 @@ impl Machine<'_> {
             self.replace(2, result);
             return self.next(3);
         }
-        self.send(word)
+        Step::Send
     }
 
     /// As [`integers`](Self::integers), and floats.
     #[inline(always)]
     pub(crate) fn arithmetic(
         &mut self,
-        word: Word,
         compute: impl Fn(i64, i64) -> Option<i64>,
         compute_floats: impl Fn(f64, f64) -> f64,
-    ) -> Option<Leave> {
+    ) -> Step {
         let (a, b) = (self.peek(1), self.peek(0));
         if a.is_small_integer() && b.is_small_integer() {
             if let Some(result) = compute(a.integer_value(), b.integer_value())
@@ -51,12 +45,12 @@ impl Machine<'_> {
             self.replace(2, result);
             return self.next(3);
         }
-        self.send(word)
+        Step::Send
     }
 
     /// `/`: exact for integers, and not by zero.
     #[inline(always)]
-    pub(crate) fn divide(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn divide(&mut self) -> Step {
         let (a, b) = (self.peek(1), self.peek(0));
         if a.is_small_float() && b.is_small_float() && b.small_float_value() != 0.0 {
             let quotient = a.small_float_value() / b.small_float_value();
@@ -64,26 +58,25 @@ impl Machine<'_> {
                 self.replace(2, result);
                 return self.next(3);
             }
-            return self.send(word);
+            return Step::Send;
         }
-        self.integers(word, arithmetic::divide_exactly)
+        self.integers(arithmetic::divide_exactly)
     }
 
     /// A comparison of two SmallIntegers or two floats; anything else is a send.
     #[inline(always)]
     pub(crate) fn compare(
         &mut self,
-        word: Word,
         test: impl Fn(i64, i64) -> bool,
         test_floats: impl Fn(f64, f64) -> bool,
-    ) -> Option<Leave> {
+    ) -> Step {
         let (a, b) = (self.peek(1), self.peek(0));
         let outcome = if a.is_small_integer() && b.is_small_integer() {
             test(a.integer_value(), b.integer_value())
         } else if a.is_small_float() && b.is_small_float() {
             test_floats(a.small_float_value(), b.small_float_value())
         } else {
-            return self.send(word);
+            return Step::Send;
         };
         let result = self.vm.heap.boolean(outcome);
         self.replace(2, result);
@@ -92,7 +85,7 @@ impl Machine<'_> {
 
     /// `==`, or `~~` when `wanted` is false.
     #[inline(always)]
-    pub(crate) fn identical(&mut self, wanted: bool) -> Option<Leave> {
+    pub(crate) fn identical(&mut self, wanted: bool) -> Step {
         let (a, b) = (self.peek(1), self.peek(0));
         let mut same = a == b;
         if !same && self.vm.heap.has_forwarders {
@@ -105,7 +98,7 @@ impl Machine<'_> {
 
     /// `class`.
     #[inline(always)]
-    pub(crate) fn push_class(&mut self) -> Option<Leave> {
+    pub(crate) fn push_class(&mut self) -> Step {
         let object = self.memory.follow(self.peek(0));
         let class = self.vm.heap.class_of(object);
         self.replace(1, class);

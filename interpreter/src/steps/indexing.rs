@@ -5,9 +5,8 @@
 
 use rowel_objmem::{Format, Oop};
 
-use crate::dispatch::Leave;
+use crate::dispatch::Step;
 use crate::machine::Machine;
-use crate::operation::Word;
 
 /// Primitives of `at:`, `at:put:`, `size`, and of strings.
 const AT: u16 = 60;
@@ -29,7 +28,7 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn at(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn at(&mut self) -> Step {
         let (receiver, index) = (self.peek(1), self.peek(0));
         if receiver.is_pointer() && index.is_small_integer() {
             let primitive = self.cached_primitive(receiver);
@@ -38,7 +37,7 @@ impl Machine<'_> {
                 return self.next(3);
             }
         }
-        self.send(word)
+        Step::Send
     }
 
     #[inline(always)]
@@ -61,7 +60,7 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn at_put(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn at_put(&mut self) -> Step {
         let (receiver, index, value) = (self.peek(2), self.peek(1), self.peek(0));
         if receiver.is_pointer() && index.is_small_integer() {
             let primitive = self.cached_primitive(receiver);
@@ -70,7 +69,7 @@ impl Machine<'_> {
                 return self.next(3);
             }
         }
-        self.send(word)
+        Step::Send
     }
 
     #[inline(always)]
@@ -103,7 +102,7 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn size(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn size(&mut self) -> Step {
         let receiver = self.peek(0);
         if receiver.is_pointer() && self.cached_primitive(receiver) == SIZE {
             let format = self.memory.format(receiver);
@@ -119,6 +118,6 @@ impl Machine<'_> {
                 return self.next(3);
             }
         }
-        self.send(word)
+        Step::Send
     }
 }

@@ -4,11 +4,12 @@ use rowel_objmem::Oop;
 use rowel_objmem::layout::{class_index, special};
 
 use crate::code::{Action, CodeRef, Ip};
-use crate::dispatch::Leave;
+use crate::dispatch::Step;
 use crate::failure::Failure;
-use crate::layout::closure;
+use crate::layout::{closure, context};
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
+use crate::primitive::PrimitiveResult;
 use crate::vm::Vm;
 
 /// Words of a send.
@@ -17,7 +18,7 @@ const SEND_WORDS: i32 = 3;
 impl Machine<'_> {
     /// A send, or an operation that turned out to be one.
     #[inline(always)]
-    pub(crate) fn send(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn send(&mut self, word: Word) -> Step {
         let receiver = self.peek(u64::from(word.a()));
         let class = self.memory.class_index(receiver);
         if u64::from(class.0) == self.ip.cached_class()
@@ -31,52 +32,89 @@ impl Machine<'_> {
 
     /// Run what a send found. The program counter is where the sender goes on.
     #[inline(always)]
-    fn execute(&mut self, code: CodeRef, num_args: u64, receiver: Oop) -> Option<Leave> {
+    fn execute(&mut self, code: CodeRef, num_args: u64, receiver: Oop) -> Step {
         match code.get().action {
             Action::Activate => {
                 let resume = self.ip;
-                if self.activate(code, resume) { self.attend() } else { None }
+                if self.activate(code, resume) { self.attend() } else { Step::Next }
             }
-            Action::AnswerReceiver => None,
+            Action::AnswerReceiver => Step::Next,
             Action::AnswerVariable(index) if !self.vm.is_context(receiver) => {
                 let value = self.memory.fetch(receiver, usize::from(index));
                 self.replace(1, value);
-                None
+                Step::Next
             }
             Action::AnswerInteger(value) => {
                 self.replace(1, Oop::small_integer(i64::from(value)));
-                None
+                Step::Next
             }
             Action::Value(function) => {
-                self.vm.argument_count = num_args as usize;
-                match self.outside(function) {
-                    Ok(value) => {
+                match self.outside(|vm| vm.call_primitive(function, num_args as usize)) {
+                    Some(value) => {
                         self.replace(num_args + 1, value);
-                        None
+                        Step::Next
                     }
-                    Err(failure) => self.failed(code, num_args, failure),
+                    None => self.failed(code, num_args),
                 }
             }
+            Action::Evaluate => match self.evaluate_cached(receiver, num_args) {
+                Some(false) => Step::Next,
+                Some(true) => self.attend(),
+                None => self.execute_slowly(code, num_args),
+            },
             _ => self.execute_slowly(code, num_args),
         }
     }
 
-    #[inline(never)]
-    fn execute_slowly(&mut self, code: CodeRef, num_args: u64) -> Option<Leave> {
+    /// Evaluate the closure below `num_args` arguments when the cache knows its code and it takes so
+    /// many; `None` when not. Answers whether the stack limit was passed.
+    #[inline(always)]
+    fn evaluate_cached(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+        let class = self.memory.class_index(block);
+        if class == class_index::BLOCK_CLOSURE {
+            self.evaluate_embedded(block, num_args)
+        } else if class == class_index::FULL_BLOCK_CLOSURE {
+            let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
+            let (code, _) = self.vm.blocks.get(method, Oop::ZERO)?;
+            if u64::from(code.get().num_args) != num_args {
+                return None;
+            }
+            let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
+            Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+        } else {
+            None
+        }
+    }
+
+    /// A closure whose code lies in the method around it.
+    #[inline(always)]
+    fn evaluate_embedded(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+        let outer = self.memory.fetch(block, closure::OUTER_CONTEXT);
+        let count = self.memory.fetch(block, closure::NUM_ARGS);
+        if count != Oop::small_integer(num_args as i64) || !self.vm.is_context(outer) {
+            return None;
+        }
+        let method = self.memory.fetch(outer, context::METHOD);
+        let start = self.memory.fetch(block, closure::START_PC);
+        let (code, word) = self.vm.blocks.get(method, start)?;
+        let receiver = self.memory.fetch(outer, context::RECEIVER);
+        Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
+    }
+
+    #[inline(always)]
+    fn execute_slowly(&mut self, code: CodeRef, num_args: u64) -> Step {
         self.outside(|vm| vm.execute(code, num_args as usize));
         self.leaving()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn failed(&mut self, code: CodeRef, num_args: u64, failure: Failure) -> Option<Leave> {
-        self.outside(|vm| vm.primitive_failed(code, num_args as usize, failure));
+    #[inline(always)]
+    fn failed(&mut self, code: CodeRef, num_args: u64) -> Step {
+        self.outside(|vm| vm.primitive_failed(code, num_args as usize, vm.failure));
         self.leaving()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn send_slowly(&mut self, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    fn send_slowly(&mut self, word: Word) -> Step {
         let site = self.ip;
         let selector = match Op::from_number(word.op()) {
             Op::Send => self.literal(word.b() as usize),
@@ -89,7 +127,7 @@ impl Machine<'_> {
 
     /// A send to super: the cache knows what instances of the receiver's class get.
     #[inline(always)]
-    pub(crate) fn send_super(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn send_super(&mut self, word: Word) -> Step {
         let receiver = self.peek(u64::from(word.a()));
         let class = self.memory.class_index(receiver);
         if u64::from(class.0) == self.ip.cached_class()
@@ -101,9 +139,8 @@ impl Machine<'_> {
         self.send_super_slowly(word)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn send_super_slowly(&mut self, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    fn send_super_slowly(&mut self, word: Word) -> Step {
         let site = self.ip;
         let selector = self.literal(word.b() as usize);
         self.ip = site.advanced(SEND_WORDS);
@@ -115,8 +152,8 @@ impl Machine<'_> {
     }
 
     /// A send to super of the class on top of the stack. Not cached: the class may be any.
-    #[inline(never)]
-    pub(crate) fn send_directed_super(&mut self, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    pub(crate) fn send_directed_super(&mut self, word: Word) -> Step {
         let site: Ip = self.ip;
         let class = self.pop();
         let selector = self.literal(word.b() as usize);
@@ -127,49 +164,6 @@ impl Machine<'_> {
         });
         self.leaving()
     }
-
-    /// Evaluate the closure below `num_args` arguments; the program counter is where its caller goes
-    /// on. Answers whether the stack limit was passed.
-    #[inline(always)]
-    pub(crate) fn evaluate_closure(&mut self, num_args: u64) -> Result<bool, Failure> {
-        let block = self.peek(num_args);
-        let class = self.memory.class_index(block);
-        if class == class_index::FULL_BLOCK_CLOSURE {
-            let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-            let code = self.vm.code_of_block(method)?;
-            if u64::from(code.get().num_args) != num_args {
-                return Err(Failure::BadNumArgs);
-            }
-            let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
-            Ok(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
-        } else if class == class_index::BLOCK_CLOSURE {
-            self.evaluate_embedded_closure(block, num_args)
-        } else {
-            Err(Failure::BadReceiver)
-        }
-    }
-
-    /// A closure whose code lies in the method around it.
-    #[inline(never)]
-    fn evaluate_embedded_closure(&mut self, block: Oop, num_args: u64) -> Result<bool, Failure> {
-        use crate::layout::context;
-        let count = self.memory.fetch(block, closure::NUM_ARGS);
-        if count != Oop::small_integer(num_args as i64) {
-            return Err(Failure::BadNumArgs);
-        }
-        let outer = self.memory.follow(self.memory.fetch(block, closure::OUTER_CONTEXT));
-        if !self.vm.is_context(outer) {
-            return Err(Failure::BadReceiver);
-        }
-        let method = self.memory.fetch(outer, context::METHOD);
-        let code = self.vm.code_of_block(method)?;
-        let start = self.memory.fetch(block, closure::START_PC).as_integer();
-        let start = start.and_then(|start| u32::try_from(start - 1).ok());
-        let word = start.and_then(|start| code.get().word_at(start));
-        let word = word.ok_or(Failure::BadReceiver)?;
-        let receiver = self.memory.fetch(outer, context::RECEIVER);
-        Ok(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
-    }
 }
 
 /// Index of the special selector that a send or arithmetic operation stands for.
@@ -178,6 +172,24 @@ fn special_index(word: Word) -> usize {
 }
 
 impl Vm {
+    /// Call a primitive that answers a value; `None` when it failed, as [`Vm::failure`] says. (Here,
+    /// and not in a step, because a result in memory would keep handlers from ending in jumps.)
+    #[inline(never)]
+    fn call_primitive(
+        &mut self,
+        function: fn(&mut Vm) -> PrimitiveResult,
+        num_args: usize,
+    ) -> Option<Oop> {
+        self.argument_count = num_args;
+        match function(self) {
+            Ok(value) => Some(value),
+            Err(failure) => {
+                self.failure = failure;
+                None
+            }
+        }
+    }
+
     /// The special selector at `index`.
     pub fn special_selector(&self, index: usize) -> Oop {
         let selectors = self.heap.special(special::SPECIAL_SELECTORS);
@@ -188,9 +200,13 @@ impl Vm {
     ///
     /// # Errors
     /// When it is no closure or takes another number of arguments; nothing has changed then.
+    #[inline(never)]
     pub fn evaluate_closure(&mut self, num_args: usize) -> Result<(), Failure> {
+        let block = self.stack_value(num_args);
+        self.cache_block(block, num_args)?;
         let mut machine = Machine::new(self);
-        let passed = machine.evaluate_closure(num_args as u64)?;
+        let passed = machine.evaluate_cached(block, num_args as u64);
+        let passed = passed.ok_or(Failure::BadReceiver)?;
         machine.outside(|vm| {
             if passed {
                 vm.attend();
@@ -199,29 +215,41 @@ impl Vm {
         Ok(())
     }
 
-    /// The code of a block's method.
-    ///
-    /// # Errors
-    /// When that is no compiled code.
-    #[inline(always)]
-    pub(crate) fn code_of_block(&mut self, method: Oop) -> Result<CodeRef, Failure> {
-        match self.blocks.get(method) {
-            Some(code) => Ok(code),
-            None => self.code_of_new_block(method),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn code_of_new_block(&mut self, method: Oop) -> Result<CodeRef, Failure> {
-        let followed = self.heap.follow(method);
-        if !crate::method::is_well_formed(self.heap.memory(), followed) {
+    /// Check a closure that is to take `num_args` arguments, and have its code in the cache.
+    fn cache_block(&mut self, block: Oop, num_args: usize) -> Result<(), Failure> {
+        let slot = |vm: &Vm, object, index| vm.heap.follow(vm.heap.fetch(object, index));
+        let class = self.heap.class_index(block);
+        let (method, start) = if class == class_index::BLOCK_CLOSURE {
+            let outer = slot(self, block, closure::OUTER_CONTEXT);
+            if !self.is_context(outer) {
+                return Err(Failure::BadReceiver);
+            }
+            self.heap.store(block, closure::OUTER_CONTEXT, outer);
+            let method = slot(self, outer, context::METHOD);
+            self.heap.store(outer, context::METHOD, method);
+            (method, self.heap.fetch(block, closure::START_PC))
+        } else if class == class_index::FULL_BLOCK_CLOSURE {
+            let method = slot(self, block, closure::COMPILED_BLOCK);
+            self.heap.store(block, closure::COMPILED_BLOCK, method);
+            (method, Oop::ZERO)
+        } else {
+            return Err(Failure::BadReceiver);
+        };
+        if !crate::method::is_well_formed(self.heap.memory(), method) {
             return Err(Failure::BadMethod);
         }
-        let code = self.code_for(followed);
-        if followed == method {
-            self.blocks.put(method, code);
+        let code = self.code_for(method);
+        let (count, word) = if start == Oop::ZERO {
+            (i64::from(code.get().num_args), Some(0))
+        } else {
+            let pc = start.as_integer().and_then(|pc| u32::try_from(pc - 1).ok());
+            let count = self.heap.fetch(block, closure::NUM_ARGS).as_integer();
+            (count.unwrap_or(-1), pc.and_then(|pc| code.get().word_at(pc)))
+        };
+        if count != num_args as i64 {
+            return Err(Failure::BadNumArgs);
         }
-        Ok(code)
+        self.blocks.put(method, start, code, word.ok_or(Failure::BadReceiver)?);
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use rowel_objmem::layout::{class_index, special};
 use rowel_objmem::{Format, Oop};
 
 use crate::context_access::{context_inst_var, set_context_inst_var};
-use crate::dispatch::Leave;
+use crate::dispatch::Step;
 use crate::layout::{ASSOCIATION_VALUE, closure};
 use crate::machine::Machine;
 use crate::method;
@@ -18,36 +18,36 @@ const RECEIVER_ON_STACK: i32 = 2;
 
 impl Machine<'_> {
     #[inline(always)]
-    pub(crate) fn push_next(&mut self, value: Oop) -> Option<Leave> {
+    pub(crate) fn push_next(&mut self, value: Oop) -> Step {
         self.push(value);
         self.next(1)
     }
 
     #[inline(always)]
-    pub(crate) fn drop_top(&mut self) -> Option<Leave> {
+    pub(crate) fn drop_top(&mut self) -> Step {
         self.pop();
         self.next(1)
     }
 
     #[inline(always)]
-    pub(crate) fn push_receiver_variable(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn push_receiver_variable(&mut self, word: Word) -> Step {
         let value = self.memory.fetch(self.receiver(), word.b() as usize);
         self.push_next(value)
     }
 
     #[inline(always)]
-    pub(crate) fn push_maybe_context_variable(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn push_maybe_context_variable(&mut self, word: Word) -> Step {
         let receiver = self.receiver();
         if self.vm.is_context(receiver) {
             self.ip = self.ip.advanced(1);
             self.outside(|vm| vm.push_context_variable(receiver, word.b() as usize));
-            return None;
+            return Step::Next;
         }
         self.push_receiver_variable(word)
     }
 
     #[inline(always)]
-    pub(crate) fn push_literal_variable(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn push_literal_variable(&mut self, word: Word) -> Step {
         let association = self.literal(word.b() as usize);
         if self.memory.is_forwarded(association) {
             let association = self.memory.follow(association);
@@ -57,7 +57,7 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn store_temp(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn store_temp(&mut self, word: Word) -> Step {
         let value = self.peek(0);
         self.memory.store(self.temp_address(u64::from(word.b())), value.0);
         self.stored(word)
@@ -65,7 +65,7 @@ impl Machine<'_> {
 
     /// After a store: drop the value if the operation says so.
     #[inline(always)]
-    fn stored(&mut self, word: Word) -> Option<Leave> {
+    fn stored(&mut self, word: Word) -> Step {
         if word.a() != 0 {
             self.pop();
         }
@@ -73,14 +73,14 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn store_receiver_variable(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn store_receiver_variable(&mut self, word: Word) -> Step {
         let receiver = self.receiver();
         self.store_into(receiver, word.b() as usize, word)
     }
 
     /// Store the top in slot `index` of `object`, unless that is read-only.
     #[inline(always)]
-    fn store_into(&mut self, object: Oop, index: usize, word: Word) -> Option<Leave> {
+    fn store_into(&mut self, object: Oop, index: usize, word: Word) -> Step {
         let value = self.peek(0);
         if self.memory.header(object).is_immutable() {
             return self.attempt_to_assign(object, index, word);
@@ -90,27 +90,26 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn store_maybe_context_variable(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn store_maybe_context_variable(&mut self, word: Word) -> Step {
         let receiver = self.receiver();
         if self.vm.is_context(receiver) {
             self.ip = self.ip.advanced(1);
             self.outside(|vm| {
                 vm.store_context_variable(receiver, word.b() as usize, word.a() != 0);
             });
-            return None;
+            return Step::Next;
         }
         self.store_receiver_variable(word)
     }
 
     #[inline(always)]
-    pub(crate) fn store_literal_variable(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn store_literal_variable(&mut self, word: Word) -> Step {
         let association = self.memory.follow(self.literal(word.b() as usize));
         self.store_into(association, ASSOCIATION_VALUE, word)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn attempt_to_assign(&mut self, object: Oop, index: usize, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    fn attempt_to_assign(&mut self, object: Oop, index: usize, word: Word) -> Step {
         let value = self.peek(0);
         if word.a() != 0 {
             self.pop();
@@ -126,13 +125,13 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn push_remote_temp(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn push_remote_temp(&mut self, word: Word) -> Step {
         let vector = self.temp(word.c() as u64);
         self.push_next(self.memory.fetch(vector, word.b() as usize))
     }
 
     #[inline(always)]
-    pub(crate) fn store_remote_temp(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn store_remote_temp(&mut self, word: Word) -> Step {
         let vector = self.temp(word.c() as u64);
         let value = self.peek(0);
         self.vm.heap.store(vector, word.b() as usize, value);
@@ -140,7 +139,7 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn push_new_array(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn push_new_array(&mut self, word: Word) -> Step {
         let count = u64::from(word.b());
         let array = self.vm.heap.allocate(class_index::ARRAY, Format::INDEXABLE, count);
         let array = array.unwrap_or_else(|| self.vm.out_of_memory("an Array"));
@@ -156,22 +155,21 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn push_this_context(&mut self) -> Option<Leave> {
+    pub(crate) fn push_this_context(&mut self) -> Step {
         let fp = self.fp;
         let context = self.outside(|vm| vm.marry(fp));
         self.push_next(context)
     }
 
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn push_this_process(&mut self) -> Option<Leave> {
+    #[inline(always)]
+    pub(crate) fn push_this_process(&mut self) -> Step {
         let process = self.vm.active_process();
         self.push_next(process)
     }
 
     /// A closure whose code lies in this method.
-    #[inline(never)]
-    pub(crate) fn push_closure(&mut self, word: Word) -> Option<Leave> {
+    #[inline(always)]
+    pub(crate) fn push_closure(&mut self, word: Word) -> Step {
         let outer = self.vm.marry(self.fp);
         let copied = u64::from(word.b());
         let slots = closure::FIRST_COPIED as u64 + copied;
@@ -187,7 +185,7 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn push_full_closure(&mut self, word: Word) -> Option<Leave> {
+    pub(crate) fn push_full_closure(&mut self, word: Word) -> Step {
         let flags = word.c();
         let nil = self.vm.heap.nil();
         let outer = if flags & IGNORES_OUTER != 0 { nil } else { self.vm.marry(self.fp) };
