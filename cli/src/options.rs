@@ -38,6 +38,8 @@ enum Meaning {
     Interactive,
     LogLevel,
     MaxFrames,
+    LeakCheck,
+    StressScavenge,
 }
 
 impl Meaning {
@@ -61,6 +63,10 @@ impl Meaning {
                 ("LEVEL", "What is logged on stderr: 0 nothing to 5 all; 2, warnings, is usual")
             }
             Meaning::MaxFrames => ("N", "Frames to print of each stack"),
+            Meaning::LeakCheck => {
+                ("BITS", "Check the heap: 1 after full collections, 2 after scavenges, 3 after both")
+            }
+            Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
     }
 }
@@ -122,7 +128,7 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("codeSize", One, Accepted),
     ("stackpages", One, Meaning::StackPages),
     ("numextsems", One, Meaning::ExternalSemaphores),
-    ("leakcheck", One, Accepted),
+    ("leakcheck", One, Meaning::LeakCheck),
     ("logscavenge", Flag, Accepted),
     ("checkpluginwrites", Flag, Accepted),
     ("avoidSearchingSegmentsWithPinnedObjects", Flag, Accepted),
@@ -156,6 +162,8 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("logLevel", One, Meaning::LogLevel),
     ("maxFramesToLog", One, Meaning::MaxFrames),
     ("workingDirectory", One, Meaning::WorkingDirectory),
+    // Only here
+    ("stress-scavenge", Flag, Meaning::StressScavenge),
 ];
 
 /// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
@@ -196,6 +204,10 @@ pub struct Config {
     pub max_frames: Option<usize>,
     /// Directory to change to before the image starts.
     pub working_directory: Option<PathBuf>,
+    /// When to check the heap: 1 after full collections, 2 after scavenges, added up.
+    pub leak_check: u64,
+    /// Scavenge wherever that may happen.
+    pub stress_scavenge: bool,
 }
 
 /// Why a command line is refused.
@@ -325,6 +337,8 @@ fn apply(
             config.max_frames = number(false, 0..=1 << 32)?.map(|count| count as usize);
         }
         Meaning::WorkingDirectory => config.working_directory = Some(value.into()),
+        Meaning::LeakCheck => config.leak_check = number(false, 0..=u64::MAX)?.unwrap_or(0),
+        Meaning::StressScavenge => config.stress_scavenge = true,
     }
     Ok(())
 }
@@ -413,6 +427,8 @@ mod tests {
         let ci = run("-vm-sound-null -vm-display-null c.image -s f.st");
         assert_eq!(ci.vm_arguments, words("-vm-sound-null -vm-display-null"));
         assert_eq!(ci.image_arguments, words("-s f.st"));
+        let checked = run("-leakcheck 3 --stress-scavenge c.image");
+        assert_eq!((checked.leak_check, checked.stress_scavenge), (3, true));
         let pharo = run("--headless --edenSize=2m --logLevel 3 p.image eval 3+4");
         assert_eq!(pharo.eden_bytes, Some(2 << 20));
         assert_eq!(pharo.image_arguments, words("eval 3+4"));
