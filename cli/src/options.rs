@@ -34,6 +34,8 @@ enum Meaning {
     StackPages,
     ExternalSemaphores,
     WorkingDirectory,
+    LeakCheck,
+    StressScavenge,
 }
 
 use Arity::{MaybeEquals, None as Flag, One, Two};
@@ -93,7 +95,7 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("codeSize", One, Accepted),
     ("stackpages", One, Meaning::StackPages),
     ("numextsems", One, Meaning::ExternalSemaphores),
-    ("leakcheck", One, Accepted),
+    ("leakcheck", One, Meaning::LeakCheck),
     ("logscavenge", Flag, Accepted),
     ("checkpluginwrites", Flag, Accepted),
     ("avoidSearchingSegmentsWithPinnedObjects", Flag, Accepted),
@@ -127,6 +129,8 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("logLevel", One, Accepted),
     ("maxFramesToLog", One, Accepted),
     ("workingDirectory", One, Meaning::WorkingDirectory),
+    // Only here
+    ("stress-scavenge", Flag, Meaning::StressScavenge),
 ];
 
 /// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
@@ -163,6 +167,10 @@ pub struct Config {
     pub external_semaphores: Option<u64>,
     /// Directory to change to before the image starts.
     pub working_directory: Option<PathBuf>,
+    /// When to check the heap: 1 after full collections, 2 after scavenges, added up.
+    pub leak_check: u64,
+    /// Scavenge wherever that may happen.
+    pub stress_scavenge: bool,
 }
 
 /// Why a command line is refused.
@@ -272,6 +280,8 @@ fn apply(
         Meaning::StackPages => config.stack_pages = number(false)?,
         Meaning::ExternalSemaphores => config.external_semaphores = number(false)?,
         Meaning::WorkingDirectory => config.working_directory = Some(value.into()),
+        Meaning::LeakCheck => config.leak_check = number(false)?.unwrap_or(0),
+        Meaning::StressScavenge => config.stress_scavenge = true,
     }
     Ok(())
 }
@@ -341,6 +351,8 @@ mod tests {
         let ci = run("-vm-sound-null -vm-display-null c.image -s f.st");
         assert_eq!(ci.vm_arguments, words("-vm-sound-null -vm-display-null"));
         assert_eq!(ci.image_arguments, words("-s f.st"));
+        let checked = run("-leakcheck 3 --stress-scavenge c.image");
+        assert_eq!((checked.leak_check, checked.stress_scavenge), (3, true));
         let pharo = run("--headless --edenSize=2m --logLevel 3 p.image eval 3+4");
         assert_eq!(pharo.eden_bytes, Some(2 << 20));
         assert_eq!(pharo.image_arguments, words("eval 3+4"));
