@@ -10,6 +10,8 @@ mod color_map;
 mod copy;
 mod form;
 mod gather;
+#[cfg(test)]
+mod golden;
 mod lines;
 mod rules;
 mod span;

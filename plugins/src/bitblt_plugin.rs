@@ -17,7 +17,8 @@ use rowel_objmem::{Heap, Oop};
 use crate::bitblt::{
     self, Affected, BlitError, BlitParameters, ColorMap, Form, Source, WarpParameters,
 };
-use fields::{DEST_X, Fields, strict_form};
+pub(crate) use fields::strict_form;
+use fields::{DEST_X, Fields};
 
 /// The module.
 pub const MODULE: Module = Module {

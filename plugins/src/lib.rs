@@ -6,6 +6,7 @@
 mod aio_plugin;
 pub mod bitblt;
 pub mod bitblt_plugin;
+pub mod bmp_read_writer_plugin;
 pub mod digest;
 pub mod digest_plugins;
 mod file_attributes_plugin;
@@ -14,6 +15,7 @@ pub mod files;
 pub mod float_array;
 pub mod float_array_plugin;
 pub mod float_math_plugin;
+pub mod jpeg_read_writer2_plugin;
 pub mod large_integers;
 pub mod large_integers_plugin;
 mod locale_plugin;
@@ -37,6 +39,7 @@ use rowel_interpreter::primitive::Module;
 pub const MODULES: &[Module] = &[
     aio_plugin::MODULE,
     bitblt_plugin::MODULE,
+    bmp_read_writer_plugin::MODULE,
     digest_plugins::DSA_PRIMS,
     digest_plugins::MD5,
     digest_plugins::SHA256,
@@ -45,6 +48,7 @@ pub const MODULES: &[Module] = &[
     float_array_plugin::DOUBLES,
     float_array_plugin::SINGLES,
     float_math_plugin::MODULE,
+    jpeg_read_writer2_plugin::MODULE,
     large_integers_plugin::MODULE,
     locale_plugin::MODULE,
     matrix2x3_plugin::MODULE,

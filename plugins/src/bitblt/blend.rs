@@ -48,14 +48,11 @@ pub(super) fn blend(
     }
 }
 
-#[inline]
+/// Without branches, so that several pixels are blended at once. An opaque pixel blends to itself.
 fn row_32(source: &[u32], dest: &mut [u32]) {
     for (d, &s) in dest.iter_mut().zip(source) {
-        match s >> 24 {
-            0 => {}
-            255 => *d = s,
-            _ => *d = alpha_blend_scaled(s, *d),
-        }
+        let blended = alpha_blend_scaled(s, *d);
+        *d = if s >> 24 == 0 { *d } else { blended };
     }
 }
 
@@ -161,11 +158,12 @@ fn standard_color(pixel: u8) -> u32 {
     ];
     match pixel {
         0..10 => FIRST[usize::from(pixel)],
-        10..40 => 0xFF00_0000 | 0x01_0101 * u32::from(GRAYS[usize::from(pixel) - 10]),
+        10..40 => 0xFF00_0000 | (0x01_0101 * u32::from(GRAYS[usize::from(pixel) - 10])),
         40 => 0xFF00_0001,
         _ => {
             let step = u32::from(pixel) - 40;
-            0xFF00_0000 | step / 36 * 0x33 << 16 | step % 6 * 0x33 << 8 | step / 6 % 6 * 0x33
+            let (red, green, blue) = (step / 36 * 0x33, step % 6 * 0x33, step / 6 % 6 * 0x33);
+            0xFF00_0000 | red << 16 | green << 8 | blue
         }
     }
 }

@@ -45,10 +45,8 @@ impl<'a> ColorMap<'a> {
     pub fn map(&self, pixel: u32) -> u32 {
         let mut value = pixel;
         if let Some(parts) = &self.components {
-            value = parts.iter().fold(0, |sum, &(mask, by)| sum | shifted(pixel & mask, by));
-            if value == 0 && pixel != 0 {
-                value = 1;
-            }
+            let wide = parts.iter().fold(0, |sum, &(mask, by)| sum | shifted(pixel & mask, by));
+            value = if wide == 0 && pixel != 0 { 1 } else { wide as u32 };
         }
         match &self.table {
             Some(table) => {
@@ -68,8 +66,9 @@ fn table_bits(len: usize) -> u32 {
     }
 }
 
-fn shifted(value: u32, by: i32) -> u32 {
-    let distance = by.unsigned_abs();
+/// Wide enough that what is shifted out still counts as a colour.
+fn shifted(value: u32, by: i32) -> u64 {
+    let (value, distance) = (u64::from(value), by.unsigned_abs());
     if by < 0 { value.checked_shr(distance) } else { value.checked_shl(distance) }.unwrap_or(0)
 }
 

@@ -343,11 +343,10 @@ fn mix(s: u32, d: u32, alpha: u32) -> u32 {
 /// Rule 24: the alpha of the source mixes; the result is as if it was opaque.
 #[inline(always)]
 fn alpha_blend(s: u32, d: u32) -> u32 {
-    match s >> 24 {
-        0 => d,
-        255 => s,
-        alpha => mix(s | 0xFF00_0000, d, alpha),
-    }
+    // Without branches, so that several words are blended at once.
+    let alpha = s >> 24;
+    let mixed = mix(s | 0xFF00_0000, d, alpha);
+    if alpha == 0 { d } else { mixed }
 }
 
 /// Rule 34: the source has been multiplied with its alpha already.
@@ -355,9 +354,9 @@ fn alpha_blend(s: u32, d: u32) -> u32 {
 pub(super) fn alpha_blend_scaled(s: u32, d: u32) -> u32 {
     let rest = 255 - (s >> 24);
     let half = |s: u32, d: u32| {
-        let sum = ((d & PAIRS) * rest >> 8 & PAIRS) + (s & PAIRS);
+        let sum = (((d & PAIRS) * rest) >> 8 & PAIRS) + (s & PAIRS);
         // A carry out of a component fills it.
-        sum & PAIRS | (sum & 0x0100_0100) - (sum >> 8 & 0x0001_0001)
+        sum & PAIRS | ((sum & 0x0100_0100) - (sum >> 8 & 0x0001_0001))
     };
     half(s, d) | half(s >> 8, d >> 8) << 8
 }

@@ -65,7 +65,7 @@ impl Sampler<'_> {
     /// The mean of the samples of one pixel; none when it is transparent.
     fn smooth(&self, at: Point, across: Point, down: Point) -> Option<u32> {
         let n = self.smoothing;
-        let part = |p: Point| Point { x: p.x.div_euclid(n), y: p.y.div_euclid(n) };
+        let part = |p: Point| Point { x: p.x / n, y: p.y / n };
         let (across, down) = (part(across), part(down));
         let (mut sums, mut count) = ([0u64; 4], 0u64);
         for j in 0..n {
@@ -115,6 +115,8 @@ fn widen_map(p: &mut BlitParameters<'_>, depth: u32) -> Option<[(u32, i32); 4]> 
             let bits = map.bits_per_color();
             if map.table.is_some() {
                 map.components = component_shift(8, bits);
+            } else if depth == 16 {
+                map.components = component_shift(8, 5);
             }
             None
         }

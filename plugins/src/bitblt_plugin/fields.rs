@@ -34,7 +34,7 @@ const MAP_SLOTS: u64 = 3;
 
 /// A form that a blit reads or writes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FormObject {
+pub(crate) struct FormObject {
     pub form: Oop,
     pub bits: Oop,
     pub shape: FormShape,
@@ -165,7 +165,7 @@ pub(super) fn form(
 }
 
 /// A form whose measures must be integers.
-pub(super) fn strict_form(vm: &Vm, oop: Oop) -> Result<FormObject, Failure> {
+pub(crate) fn strict_form(vm: &Vm, oop: Oop) -> Result<FormObject, Failure> {
     form(vm, oop, integer)
 }
 

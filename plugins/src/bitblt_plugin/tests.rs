@@ -188,3 +188,34 @@ fn single_pixels_are_read_and_written() {
     let put = [small(3), small(0), small(1)];
     assert_eq!(call(&mut vm, "primitivePixelValueAtPut", page, &put), Err(Failure::BadArgument));
 }
+
+#[test]
+fn extreme_numbers_do_no_harm() {
+    let mut vm = fresh();
+    let (from, to) = (words(&mut vm, &[0x1234_5678; 16]), words(&mut vm, &[0; 16]));
+    let (source, dest) = (form(&mut vm, from, 4, 4, 32), form(&mut vm, to, 4, 4, 32));
+    let most = (1 << 60) - 1;
+    for index in 4..27 {
+        for value in [most, -most - 1, 1 << 31, -(1 << 31), 1 << 40, -1, 0] {
+            for (other, from) in [(4, source), (6, dest), (10, source), (15, source)] {
+                let mut fields: Vec<_> = (15..27).map(|at| (at, small(at as i64 * 1000))).collect();
+                fields.extend([(0, dest), (1, from), (3, small(3)), (other, small(value))]);
+                fields.retain(|field| field.0 != 14);
+                if index != 14 {
+                    fields.push((index, small(value)));
+                }
+                let blt = bitblt(&mut vm, &fields);
+                let _ = call(&mut vm, "primitiveCopyBits", blt, &[]);
+                let _ = call(&mut vm, "primitiveWarpBits", blt, &[]);
+                let smooth = [small(2), vm.heap.nil()];
+                let _ = call(&mut vm, "primitiveWarpBits", blt, &smooth);
+                let _ = call(&mut vm, "primitiveDrawLoop", blt, &[small(7), small(-3)]);
+            }
+        }
+    }
+    let whole = bitblt(&mut vm, &[(0, dest), (1, source), (3, small(3))]);
+    assert_eq!(call(&mut vm, "primitiveCopyBits", whole, &[]), Ok(whole));
+    assert_eq!(content(&vm, to), [0x1234_5678; 16]);
+    let line = call(&mut vm, "primitiveDrawLoop", whole, &[small(most), small(-most)]);
+    assert_eq!(line, Err(Failure::BadArgument));
+}
