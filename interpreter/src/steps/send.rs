@@ -78,7 +78,7 @@ impl Machine<'_> {
         if u64::from(code.get().num_args) != num_args {
             return None;
         }
-        let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
+        let receiver = self.memory.follow(self.memory.fetch(block, closure::FULL_RECEIVER));
         Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
     }
 
@@ -158,7 +158,7 @@ impl Machine<'_> {
             if u64::from(code.get().num_args) != num_args {
                 return Err(Failure::BadNumArgs);
             }
-            let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
+            let receiver = self.memory.follow(self.memory.fetch(block, closure::FULL_RECEIVER));
             Ok(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
         } else if class == class_index::BLOCK_CLOSURE {
             self.evaluate_embedded_closure(block, num_args)
@@ -185,7 +185,7 @@ impl Machine<'_> {
         let start = start.and_then(|start| u32::try_from(start - 1).ok());
         let word = start.and_then(|start| code.get().word_at(start));
         let word = word.ok_or(Failure::BadReceiver)?;
-        let receiver = self.memory.fetch(outer, context::RECEIVER);
+        let receiver = self.memory.follow(self.memory.fetch(outer, context::RECEIVER));
         Ok(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
     }
 }
