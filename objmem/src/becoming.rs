@@ -3,7 +3,7 @@
 //! Nothing is searched for references: the old object turns into a forwarder that readers follow,
 //! and collections take away. Must not know the interpreter's caches: it flushes them itself.
 //! Source: `SpurMemoryManager>>#become:with:twoWay:copyHash:`,
-//! `#containsOnlyValidBecomeObjects:and:twoWay:copyHash:`, `#doBecome:to:copyHash:`.
+//! `#containsOnlyValidBecomeObjects:and:twoWay:copyHash:`, `#doBecome:to:copyHash:`, `#pinObject:`.
 
 use crate::header::{Header, PINNED_BIT, REMEMBERED_BIT};
 use crate::heap::Heap;
@@ -82,6 +82,29 @@ impl Heap {
         Ok(())
     }
 
+    /// Pin an object, so that no collection moves it; a young one is moved to old space first, and
+    /// leaves a forwarder. Answers the object, or `None` when memory is used up.
+    pub fn pin(&mut self, object: Oop) -> Option<Oop> {
+        let mut object = self.memory.follow(object);
+        if self.is_young(object) {
+            let bytes = self.memory.total_bytes(object);
+            if !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
+                self.ask_for_full_collection();
+                return None;
+            }
+            let copy = self.copy_to_old(object);
+            self.forward(object, copy);
+            let specials = self.memory.follow(self.special_objects);
+            self.follow_slots(specials);
+            self.set_special_objects(specials);
+            self.follow_class_table();
+            object = copy;
+        }
+        let header = self.memory.header(object).with_flag(PINNED_BIT, true);
+        self.memory.set_header(object, header);
+        Some(object)
+    }
+
     fn is_plain_array(&self, oop: Oop) -> bool {
         oop.is_pointer() && self.memory.format(oop) == crate::format::Format::INDEXABLE
     }
@@ -106,7 +129,7 @@ impl Heap {
             }
         }
         if two_way && !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
-            self.needs_full_collection = true;
+            self.ask_for_full_collection();
             return Err(BecomeError::NoMemory);
         }
         Ok(())
