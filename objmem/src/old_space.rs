@@ -175,7 +175,10 @@ impl Heap {
     /// collection is due.
     #[inline]
     pub(crate) fn reserve_old(&mut self, bytes: u64) -> Option<u64> {
-        let found = if self.old.may_take(bytes) { self.take_old(bytes, true) } else { None };
+        // When the nursery cannot be emptied, what is left of old space is for that.
+        let exhausted = self.gc.usual_soft_limit != 0;
+        let found =
+            if !exhausted && self.old.may_take(bytes) { self.take_old(bytes, true) } else { None };
         if found.is_some() {
             self.note_old_allocation(bytes);
         } else {
