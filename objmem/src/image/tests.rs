@@ -1,7 +1,6 @@
-//! Reading images: small ones built here, damaged ones, and the real one where it is at hand.
+//! Reading and writing images: small ones built here, and damaged ones.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::format::{HEADER_BYTES, ImageHeader, SPUR_64};
 use super::read::{HeapOptions, check_file};
@@ -258,41 +257,6 @@ fn wild_references_are_found() {
     assert!(error.to_string().contains("reference"), "{error}");
 }
 
-/// The real image, where there is one; `keep` holds what was unpacked.
-pub(super) fn real_image(keep: &Path) -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("ROWEL_TEST_IMAGE") {
-        return Some(path.into());
-    }
-    let name = "cuis-7.7-7777.image";
-    let places = [
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/images"),
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/images"),
-    ];
-    let packed = places.iter().map(|place| Path::new(place).join(format!("{name}.xz")));
-    let found = packed.into_iter().find(|path| path.exists());
-    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(found.is_some() || !in_ci, "the test image is missing");
-    let path = keep.join(name);
-    let output = std::fs::File::create(&path).expect("a file");
-    let status = Command::new("xz").arg("-dc").arg(found?).stdout(Stdio::from(output)).status();
-    assert!(status.expect("xz").success());
-    Some(path)
-}
-
-#[test]
-fn the_real_image_opens() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let Some(path) = real_image(directory.path()) else { return };
-    let started = std::time::Instant::now();
-    let (heap, header) = Heap::open(&path, &HeapOptions::default()).expect("the image");
-    println!("opened in {:?}: {header:?}", started.elapsed());
-    assert!(heap.slot_count(heap.special_objects()) >= 57);
-    assert_eq!(
-        heap.class_of(heap.special_objects()),
-        heap.special(crate::layout::special::CLASS_ARRAY)
-    );
-}
-
 /// Write `heap`, read the copy back, and write that again: the two files must be the same.
 fn expect_round_trip(heap: &Heap, header: &ImageHeader, directory: &Path) -> Heap {
     let (first, second) = (directory.join("first.image"), directory.join("second.image"));
@@ -319,33 +283,4 @@ fn written_images_read_back() {
     assert_eq!(copy.fetch(copy.special(5), 299), copy.true_object());
     assert!(!copy.header(copy.special_objects()).is_remembered());
     assert!(std::fs::read_dir(directory.path()).expect("files").count() == 3);
-}
-
-#[test]
-fn the_real_image_writes_and_reads_back() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let Some(path) = real_image(directory.path()) else { return };
-    let (heap, header) = Heap::open(&path, &HeapOptions::default()).expect("the image");
-    expect_round_trip(&heap, &header, directory.path());
-}
-
-#[test]
-fn the_real_image_survives_full_collections() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let Some(path) = real_image(directory.path()) else { return };
-    let (mut heap, _) = Heap::open(&path, &HeapOptions::default()).expect("the image");
-    let before = heap.all_objects().len();
-    for _ in 0..3 {
-        let started = std::time::Instant::now();
-        heap.collect_full(&mut (), crate::CollectBoot::Yes).expect("memory");
-        println!("collected in {:?}, {} objects", started.elapsed(), heap.all_objects().len());
-    }
-    let after = heap.all_objects();
-    assert!(after.len() <= before && after.len() * 2 > before);
-    for object in after {
-        for slot in 0..heap.pointer_slots(object) as usize {
-            let referent = heap.fetch(object, slot);
-            assert!(!referent.is_pointer() || heap.class_index(referent).0 != 0, "{object:?}");
-        }
-    }
 }

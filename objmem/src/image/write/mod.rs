@@ -141,7 +141,8 @@ impl Heap {
         for index in live..references {
             let is_queue = object == self.hidden_roots && index == mourn_queue::ROOT_SLOT;
             let mourns = is_queue && page_count(self.gc.mourners.len()) != 0;
-            out.word(if mourns { layout.mourn_pages } else { SAVED_BASE })?;
+            // The queue's first page follows its overflow word.
+            out.word(if mourns { layout.mourn_pages + WORD } else { SAVED_BASE })?;
         }
         let bits = slots - references as u64;
         out.bytes(self.memory.slice(self.slot_address(object, references), bits * WORD))
