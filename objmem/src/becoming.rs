@@ -36,8 +36,9 @@ pub enum BecomeError {
 
 impl Heap {
     /// Make every reference to `from[i]` refer to `to[i]`, and with `two_way` the other way round
-    /// too. With `copy_hash` the identity hash goes (or is swapped) with the reference. Never moves
-    /// objects that were not named; allocates copies in old space for two-way become.
+    /// too. As in Spur, `copy_hash` has `to[i]` take over the hash of `from[i]`; but of a two-way
+    /// become, where hashes stay with the references, it says that they go with the contents. Never
+    /// moves objects that were not named; allocates copies in old space for two-way become.
     ///
     /// # Errors
     /// See [`BecomeError`].
@@ -165,38 +166,28 @@ impl Heap {
         self.has_forwarders = true;
     }
 
-    /// Two-way become, by copies of both. A class keeps its place in the class table with its
-    /// identity: its entry is found by hash, which only goes along with `copy_hash`.
+    /// Two-way become, by copies of both. The hashes stay with the references, unless `copy_hash`
+    /// says that they go with the contents. A class's hash is its index: so that both agree, entries
+    /// of the class table go where the hashes go. Of two classes the hashes always go with the
+    /// contents, as the instances of both keep their class.
     fn exchange(&mut self, one: Oop, two: Oop, copy_hash: bool) {
-        let new_one = self.copy_to_old(one);
-        let new_two = self.copy_to_old(two);
         let index_one = self.index_in_class_table(one);
         let index_two = self.index_in_class_table(two);
-        let (hash_one, hash_two) = (self.memory.header(one).hash(), self.memory.header(two).hash());
+        let new_one = self.copy_to_old(one);
+        let new_two = self.copy_to_old(two);
         // References to `one` reach what was `two`, and so get the copy of `two`.
         self.forward(one, new_two);
         self.forward(two, new_one);
-        if copy_hash {
-            self.memory.set_header(new_one, self.memory.header(new_one).with_hash(hash_two));
-            self.memory.set_header(new_two, self.memory.header(new_two).with_hash(hash_one));
-            return;
-        }
-        match (index_one, index_two) {
-            // Each keeps its hash, so each entry must hold the copy of its own class.
-            (Some(first), Some(second)) => {
-                self.set_class_at(first, new_one);
-                self.set_class_at(second, new_two);
+        if copy_hash || index_one.is_some() && index_two.is_some() {
+            for (index, class) in [(index_one, new_one), (index_two, new_two)] {
+                if let Some(index) = index {
+                    self.set_class_at(index, class);
+                }
             }
-            // The other takes the place in the table, and with it the index as its hash.
-            (Some(index), None) => {
-                self.memory.set_header(new_two, self.memory.header(new_two).with_hash(index));
-                self.memory.set_header(new_one, self.memory.header(new_one).with_hash(hash_two));
-            }
-            (None, Some(index)) => {
-                self.memory.set_header(new_one, self.memory.header(new_one).with_hash(index));
-                self.memory.set_header(new_two, self.memory.header(new_two).with_hash(hash_one));
-            }
-            (None, None) => {}
+        } else {
+            let (first, second) = (self.memory.header(new_one), self.memory.header(new_two));
+            self.memory.set_header(new_one, first.with_hash(second.hash()));
+            self.memory.set_header(new_two, second.with_hash(first.hash()));
         }
     }
 

@@ -116,3 +116,48 @@ fn become_refuses_what_spur_refuses() {
     heap.set_header(object, header.with_flag(rowel_objmem::header::IMMUTABLE_BIT, true));
     assert_eq!(heap.become_forward(good, good, true, false), Err(BecomeError::NoModification));
 }
+
+/// Two ephemerons on one key that nothing else holds, and how many of them fire at once.
+fn fired_together(collect: impl Fn(&mut Heap, &mut Vec<Oop>)) -> usize {
+    let mut heap = small_heap();
+    let key = point(&mut heap);
+    let mut roots: Vec<Oop> = [0; 2]
+        .map(|_| {
+            let class = bootstrap_class::EPHEMERON;
+            let ephemeron = heap.allocate_filled(class, Format::EPHEMERON, 2).expect("memory");
+            heap.store(ephemeron, 0, key);
+            ephemeron
+        })
+        .to_vec();
+    collect(&mut heap, &mut roots);
+    let mut fired = 0;
+    while let Some(mourner) = heap.next_mourner() {
+        assert!(roots.contains(&mourner));
+        assert_eq!(heap.class_index(heap.fetch(mourner, 0)), bootstrap_class::POINT);
+        fired += 1;
+    }
+    assert_eq!(heap.gc.pending_finalizations, fired);
+    assert_eq!(heap.fetch(roots[0], 0), heap.fetch(roots[1], 0));
+    fired
+}
+
+#[test]
+fn a_scavenge_fires_one_of_the_ephemerons_on_a_key() {
+    // Firing the first one copies the key, which thereby survives. So in Spur
+    // (`SpurGenerationScavenger>>#fireEphemeronsOnEphemeronList`).
+    assert_eq!(fired_together(|heap, roots| heap.scavenge(roots).expect("memory")), 1);
+}
+
+#[test]
+fn marking_fires_all_ephemerons_on_a_key() {
+    let fired = fired_together(|heap, roots| {
+        // In old space, where only marking decides.
+        let key = heap.fetch(roots[0], 0);
+        roots.push(key);
+        let all = rowel_objmem::scavenger::Tenure::All;
+        heap.scavenge_with(roots, all).expect("memory");
+        roots.pop();
+        heap.collect_full(roots, CollectBoot::Yes).expect("memory");
+    });
+    assert_eq!(fired, 2);
+}
