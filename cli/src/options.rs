@@ -63,9 +63,10 @@ impl Meaning {
                 ("LEVEL", "What is logged on stderr: 0 nothing to 5 all; 2, warnings, is usual")
             }
             Meaning::MaxFrames => ("N", "Frames to print of each stack"),
-            Meaning::LeakCheck => {
-                ("BITS", "Check the heap: 1 after full collections, 2 after scavenges, 3 after both")
-            }
+            Meaning::LeakCheck => (
+                "BITS",
+                "Check the heap: 1 after full collections, 2 after scavenges, 3 after both",
+            ),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
     }
