@@ -16,28 +16,36 @@ use crate::vm::Vm;
 const SEND_WORDS: i32 = 3;
 
 impl Machine<'_> {
-    /// A send, or an operation that turned out to be one.
+    /// A send, or an operation that turned out to be one: makes a frame when that is all there is to
+    /// it and the inline cache knows the method.
     #[inline(always)]
     pub(crate) fn send(&mut self, word: Word) -> Step {
-        let receiver = self.peek(u64::from(word.a()));
-        let class = self.memory.class_index(receiver);
-        if u64::from(class.0) == self.ip.cached_class()
-            && let Some(code) = self.ip.cached_code()
-        {
-            self.ip = self.ip.advanced(SEND_WORDS);
-            return self.execute(code, u64::from(word.a()), receiver);
+        match self.cached_for(u64::from(word.a())) {
+            Some(code) if matches!(code.get().action, Action::Activate) => {
+                let resume = self.ip.advanced(SEND_WORDS);
+                if self.activate(code, resume) { Step::Attend } else { Step::Next }
+            }
+            _ => Step::OtherSend,
         }
-        self.send_slowly(word)
     }
 
-    /// Run what a send found. The program counter is where the sender goes on.
+    /// What the inline cache here knows for the receiver below `num_args` arguments.
     #[inline(always)]
-    fn execute(&mut self, code: CodeRef, num_args: u64, receiver: Oop) -> Step {
+    fn cached_for(&self, num_args: u64) -> Option<CodeRef> {
+        let class = self.memory.class_index(self.peek(num_args));
+        if u64::from(class.0) == self.ip.cached_class() { self.ip.cached_code() } else { None }
+    }
+
+    /// Any other send: through a primitive, or to be looked up.
+    #[inline(always)]
+    pub(crate) fn send_otherwise(&mut self, word: Word) -> Step {
+        let num_args = u64::from(word.a());
+        let Some(code) = self.cached_for(num_args) else {
+            return self.send_slowly(word);
+        };
+        let receiver = self.peek(num_args);
+        self.ip = self.ip.advanced(SEND_WORDS);
         match code.get().action {
-            Action::Activate => {
-                let resume = self.ip;
-                if self.activate(code, resume) { self.attend() } else { Step::Next }
-            }
             Action::AnswerReceiver => Step::Next,
             Action::AnswerVariable(index) if !self.vm.is_context(receiver) => {
                 let value = self.memory.fetch(receiver, usize::from(index));
@@ -59,7 +67,7 @@ impl Machine<'_> {
             }
             Action::Evaluate => match self.evaluate_cached(receiver, num_args) {
                 Some(false) => Step::Next,
-                Some(true) => self.attend(),
+                Some(true) => Step::Attend,
                 None => self.execute_slowly(code, num_args),
             },
             _ => self.execute_slowly(code, num_args),
@@ -79,7 +87,7 @@ impl Machine<'_> {
             if u64::from(code.get().num_args) != num_args {
                 return None;
             }
-            let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
+            let receiver = self.followed(self.memory.fetch(block, closure::FULL_RECEIVER));
             Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
         } else {
             None
@@ -97,8 +105,14 @@ impl Machine<'_> {
         let method = self.memory.fetch(outer, context::METHOD);
         let start = self.memory.fetch(block, closure::START_PC);
         let (code, word) = self.vm.blocks.get(method, start)?;
-        let receiver = self.memory.fetch(outer, context::RECEIVER);
+        let receiver = self.followed(self.memory.fetch(outer, context::RECEIVER));
         Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
+    }
+
+    /// The object that `oop` refers to once forwarders are followed.
+    #[inline(always)]
+    fn followed(&self, oop: Oop) -> Oop {
+        if self.vm.heap.has_forwarders { self.memory.follow(oop) } else { oop }
     }
 
     #[inline(always)]
@@ -116,38 +130,8 @@ impl Machine<'_> {
     #[inline(always)]
     fn send_slowly(&mut self, word: Word) -> Step {
         let site = self.ip;
-        let selector = match Op::from_number(word.op()) {
-            Op::Send => self.literal(word.b() as usize),
-            _ => self.vm.special_selector(special_index(word)),
-        };
         self.ip = site.advanced(SEND_WORDS);
-        self.outside(|vm| vm.send(selector, usize::from(word.a()), Some(site)));
-        self.leaving()
-    }
-
-    /// A send to super: the cache knows what instances of the receiver's class get.
-    #[inline(always)]
-    pub(crate) fn send_super(&mut self, word: Word) -> Step {
-        let receiver = self.peek(u64::from(word.a()));
-        let class = self.memory.class_index(receiver);
-        if u64::from(class.0) == self.ip.cached_class()
-            && let Some(code) = self.ip.cached_code()
-        {
-            self.ip = self.ip.advanced(SEND_WORDS);
-            return self.execute(code, u64::from(word.a()), receiver);
-        }
-        self.send_super_slowly(word)
-    }
-
-    #[inline(always)]
-    fn send_super_slowly(&mut self, word: Word) -> Step {
-        let site = self.ip;
-        let selector = self.literal(word.b() as usize);
-        self.ip = site.advanced(SEND_WORDS);
-        self.outside(|vm| {
-            let start = vm.class_above_method();
-            vm.send_above(start, selector, usize::from(word.a()), Some(site));
-        });
+        self.outside(|vm| vm.send_from_site(site, word));
         self.leaving()
     }
 
@@ -164,11 +148,6 @@ impl Machine<'_> {
         });
         self.leaving()
     }
-}
-
-/// Index of the special selector that a send or arithmetic operation stands for.
-fn special_index(word: Word) -> usize {
-    usize::from(word.b())
 }
 
 impl Vm {
@@ -188,6 +167,34 @@ impl Vm {
                 None
             }
         }
+    }
+
+    /// The send `word` at `site`, whose inline cache does not know the receiver's class.
+    #[inline(never)]
+    fn send_from_site(&mut self, site: Ip, word: Word) {
+        let index = usize::from(word.b());
+        let num_args = usize::from(word.a());
+        match Op::from_number(word.op()) {
+            Op::Send => {
+                let selector = self.running_literal(index);
+                self.send(selector, num_args, Some(site));
+            }
+            Op::SendSuper => {
+                let selector = self.running_literal(index);
+                let start = self.class_above_method();
+                self.send_above(start, selector, num_args, Some(site));
+            }
+            _ => {
+                let selector = self.special_selector(index);
+                self.send(selector, num_args, Some(site));
+            }
+        }
+    }
+
+    /// Literal `index` of the running method.
+    fn running_literal(&self, index: usize) -> Oop {
+        let method = Oop(self.frame_word(crate::frame::METHOD));
+        crate::method::literal(self.heap.memory(), method, index)
     }
 
     /// The special selector at `index`.

@@ -16,8 +16,9 @@ use crate::vm::Vm;
 
 /// Number of parameters.
 const COUNT: i64 = 77;
-/// Parameter 65: multiple bytecode sets (1), read-only objects (2).
-const FEATURES: i64 = 1 | 2;
+/// Parameter 65: multiple bytecode sets (1), read-only objects (2), and suspending a process that waits
+/// leaves it waiting when resumed (32).
+const FEATURES: i64 = 1 | 2 | 32;
 /// Parameter 48 is the header's flags without the lowest two (float order, full screen).
 const FLAG_SHIFT: u32 = 2;
 /// Greatest value of parameter 48 that can be set.
