@@ -7,6 +7,7 @@
 //! `SpurMemoryManager` (object format, hidden objects), `checkHeapIntegrity:classIndicesShouldBeValid:`.
 
 use super::format::{ImageError, ImageHeader};
+use super::mourn_queue;
 use super::segments::Segment;
 use crate::cage::Memory;
 use crate::format::Format;
@@ -39,6 +40,8 @@ pub struct Facts {
     pub special_objects: Oop,
     /// Objects with the remembered bit.
     pub remembered: Vec<Oop>,
+    /// What the mourn queue holds.
+    pub mourners: Vec<Oop>,
     /// Whether there are forwarders.
     pub has_forwarders: bool,
     /// How many objects there are, free chunks not counted.
@@ -173,7 +176,13 @@ impl Checker<'_> {
         let hidden_roots = self.check_well_known(special_objects)?;
         self.check_class_table(hidden_roots)?;
         self.check_forwarders()?;
+        let object = |saved| placement.place(saved).filter(|&at| self.is_object(at)).map(Oop);
+        let queue = self.known(hidden_roots).slots > mourn_queue::ROOT_SLOT as u64;
+        let queue = queue.then(|| self.memory.fetch(Oop(hidden_roots), mourn_queue::ROOT_SLOT));
+        let page = queue.filter(|page| self.is_object(page.0));
+        let mourners = page.map(|page| mourn_queue::read(self.memory, page, &object));
         Ok(Facts {
+            mourners: mourners.unwrap_or_default(),
             hidden_roots: Oop(hidden_roots),
             special_objects: Oop(special_objects),
             has_forwarders: !self.forwarders.is_empty(),
