@@ -8,6 +8,7 @@ mod commands;
 mod fetch;
 mod image;
 mod options;
+mod run;
 
 use clap::ArgMatches;
 use clap_complete::Shell;
@@ -47,7 +48,7 @@ fn drop_in(words: Vec<OsString>) -> ExitCode {
         Ok(Request::Version) => {
             written(writeln!(io::stdout(), "rowel {}", env!("CARGO_PKG_VERSION")))
         }
-        Ok(Request::Run(config)) => run(&config),
+        Ok(Request::Run(config)) => run_image(&config),
         Err(error) => fail(format_args!("{error}\nrowel --help lists what there is")),
     }
 }
@@ -99,18 +100,15 @@ fn look_at_image(arguments: &ArgMatches) -> ExitCode {
     if task == "info" { image::info(file) } else { image::check(file) }
 }
 
-/// Runs the image that `config` asks for. This version finds the image and says that it cannot.
-fn run(config: &Config) -> ExitCode {
+/// Runs the image that `config` asks for.
+fn run_image(config: &Config) -> ExitCode {
     if let Some(directory) = &config.working_directory
         && let Err(error) = std::env::set_current_dir(directory)
     {
         return fail(format_args!("{}: {error}", directory.display()));
     }
     match find_image(config) {
-        Ok(image) => fail(format_args!(
-            "{}: running an image is not yet available in this version",
-            image.display()
-        )),
+        Ok(image) => run::run(&image, config).unwrap_or_else(fail),
         Err(message) => fail(message),
     }
 }

@@ -69,6 +69,17 @@ pub fn compare_integer_with_float(a: i64, b: f64) -> Option<std::cmp::Ordering> 
     })
 }
 
+/// `a / b` of floats; division by a zero is the image's.
+pub fn divide_floats(a: f64, b: f64) -> Option<f64> {
+    (b != 0.0).then(|| a / b)
+}
+
+/// `value fractionPart` with the sign of `value`, zero for infinities: C's `modf`.
+pub fn fraction_part(value: f64) -> f64 {
+    let fraction = if value.is_infinite() { 0.0 } else { value - value.trunc() };
+    fraction.copysign(value)
+}
+
 /// `value truncated` where the result is a SmallInteger.
 pub fn truncate(value: f64) -> Option<i64> {
     let truncated = value.trunc();

@@ -11,8 +11,35 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 
 use rowel_objmem::{ClassIndex, Oop};
+use rustc_hash::FxHashMap;
 
+use crate::failure::Failure;
 use crate::operation::Word;
+use crate::primitive::PrimitiveResult;
+use crate::vm::Vm;
+
+/// What a send does with the method that it found.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    /// Make a frame and run its code.
+    Activate,
+    /// Answer the receiver (primitive 256).
+    AnswerReceiver,
+    /// Answer a constant of the image (257 to 259): true, false, nil by special object.
+    AnswerSpecial(u8),
+    /// Answer a small integer (260 to 263).
+    AnswerInteger(i8),
+    /// Answer an instance variable (264 and above).
+    AnswerVariable(u16),
+    /// Call a primitive that answers a value.
+    Value(fn(&mut Vm) -> PrimitiveResult),
+    /// Evaluate the receiver, a closure (201 to 205 and relatives).
+    Evaluate,
+    /// Call a primitive that changes the registers.
+    Control(fn(&mut Vm) -> Result<(), Failure>),
+    /// A primitive that is not there: activate with this failure.
+    Fail(Failure),
+}
 
 /// A method or block, translated.
 #[derive(Debug)]
@@ -31,6 +58,10 @@ pub struct MethodCode {
     pub frame_words: u16,
     /// The primitive number, 0 for none.
     pub primitive: u16,
+    /// What a send of it does.
+    pub action: Action,
+    /// Whether the code starts by storing the failure code of its primitive in a temporary.
+    pub wants_failure_code: bool,
 }
 
 /// A reference to translated code that lives in a [`CodeStore`].
@@ -43,10 +74,66 @@ pub struct CodeRef(NonNull<MethodCode>);
 #[repr(transparent)]
 pub struct Ip(*const Cell<Word>);
 
+/// Where the code of the blocks evaluated last starts: what [`CodeStore::of_method`] and
+/// [`MethodCode::word_at`] would answer, sooner.
+#[derive(Debug)]
+pub struct BlockCache {
+    entries: Box<[BlockEntry; BLOCK_ENTRIES]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BlockEntry {
+    method: Oop,
+    start: Oop,
+    code: Option<CodeRef>,
+    word: usize,
+}
+
+/// Entries of a [`BlockCache`]; a power of two.
+const BLOCK_ENTRIES: usize = 1024;
+
+impl Default for BlockCache {
+    fn default() -> Self {
+        let empty = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None, word: 0 };
+        BlockCache { entries: Box::new([empty; BLOCK_ENTRIES]) }
+    }
+}
+
+impl BlockCache {
+    #[inline(always)]
+    fn slot(method: Oop, start: Oop) -> usize {
+        ((method.0 >> 4) ^ (method.0 >> 14) ^ (start.0 >> 3)) as usize & (BLOCK_ENTRIES - 1)
+    }
+
+    /// The code cached for a block of `method` that starts at pc `start` (as its closure has it; zero
+    /// where the method is the block's own), and the word at which it starts.
+    #[inline(always)]
+    pub fn get(&self, method: Oop, start: Oop) -> Option<(CodeRef, usize)> {
+        let entry = &self.entries[Self::slot(method, start)];
+        if entry.method == method && entry.start == start {
+            entry.code.map(|code| (code, entry.word))
+        } else {
+            None
+        }
+    }
+
+    /// Cache `code` from `word` on for a block of `method` that starts at `start`.
+    pub fn put(&mut self, method: Oop, start: Oop, code: CodeRef, word: usize) {
+        let entry = BlockEntry { method, start, code: Some(code), word };
+        self.entries[Self::slot(method, start)] = entry;
+    }
+
+    /// Forget everything.
+    pub fn flush(&mut self) {
+        *self = BlockCache::default();
+    }
+}
+
 /// Owner of all translated code of an isolate.
 #[derive(Debug, Default)]
 pub struct CodeStore {
     all: Vec<NonNull<MethodCode>>,
+    by_method: FxHashMap<Oop, CodeRef>,
 }
 
 // SAFETY: the store owns what it points to, and an isolate runs on one thread at a time.
@@ -64,6 +151,8 @@ impl MethodCode {
             num_temps: 0,
             frame_words: 0,
             primitive: 0,
+            action: Action::Activate,
+            wants_failure_code: false,
         }
     }
 
@@ -77,10 +166,21 @@ impl MethodCode {
         self.offsets.get(index).or(self.offsets.last()).copied().unwrap_or(0)
     }
 
-    /// The first word of the bytecode at `offset`, or `None` when no bytecode starts there.
+    /// The first word of the bytecode at `offset`, or of the next one that has words; `None` past the
+    /// end.
     pub fn word_at(&self, offset: u32) -> Option<usize> {
         let index = self.offsets.partition_point(|at| *at < offset);
-        (self.offsets.get(index) == Some(&offset)).then_some(index)
+        (index < self.offsets.len()).then_some(index)
+    }
+
+    /// How many words there are.
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
     }
 }
 
@@ -175,13 +275,37 @@ impl CodeStore {
         CodeRef(code)
     }
 
+    /// Take ownership of `code` as the translation of its method.
+    pub fn install(&mut self, code: MethodCode) -> CodeRef {
+        let method = code.method;
+        let code = self.add(code);
+        self.by_method.insert(method, code);
+        code
+    }
+
+    /// The translation of `method`, if there is one.
+    #[inline]
+    pub fn of_method(&self, method: Oop) -> Option<CodeRef> {
+        self.by_method.get(&method).copied()
+    }
+
+    /// The translation of `method` is no longer what new sends should find; frames may still run it.
+    pub fn forget(&mut self, method: Oop) -> Option<CodeRef> {
+        self.by_method.remove(&method)
+    }
+
     /// All code.
     pub fn iter(&self) -> impl Iterator<Item = CodeRef> + '_ {
         self.all.iter().map(|code| CodeRef(*code))
     }
 
-    /// Replace the method that `code` translates: the collector moved it.
+    /// Replace the method that `code` translates: the collector moved it, or it became another.
     pub fn set_method(&mut self, code: CodeRef, method: Oop) {
+        let old = code.get().method;
+        if old != method && self.by_method.get(&old) == Some(&code) {
+            self.by_method.remove(&old);
+            self.by_method.insert(method, code);
+        }
         // SAFETY: the store owns it, and `&mut self` excludes other writers.
         unsafe { (*code.0.as_ptr()).method = method };
     }
@@ -207,6 +331,10 @@ impl CodeStore {
         self.all.retain(|code| {
             let kept = keep(CodeRef(*code));
             if !kept {
+                let method = CodeRef(*code).get().method;
+                if self.by_method.get(&method) == Some(&CodeRef(*code)) {
+                    self.by_method.remove(&method);
+                }
                 // SAFETY: made by `Box::leak` in `add`, unreferenced by the caller's promise.
                 drop(unsafe { Box::from_raw(code.as_ptr()) });
             }
@@ -246,6 +374,7 @@ mod tests {
         let code = sample(&mut store).get();
         assert_eq!(code.word_at(9), Some(1));
         assert_eq!(code.word_at(10), Some(4));
+        assert_eq!(code.word_at(5), Some(0));
         assert_eq!(code.word_at(11), None);
         assert_eq!(code.offset_at(4), 10);
         assert_eq!(code.offset_at(99), 10);

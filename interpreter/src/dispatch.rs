@@ -1,219 +1,245 @@
-//! The dispatch loop: one arm an operation, each a call into [`Machine`]'s inlined steps.
+//! Dispatch: from one operation to the next. One arm an operation, each a call into a step of
+//! [`Machine`]; each operation has a handler of its own, made from its arm.
 //!
-//! An arm either runs to its end here or leaves through [`Machine::outside`]. The loop ends only
-//! when the VM asks for it ([`Leave`]).
+//! A handler takes the registers as arguments and ends in a call of the next handler. Optimised builds
+//! rely on LLVM to make jumps of these calls (it does so for calls in tail position with the same
+//! signature at `opt-level` 2 and above; `build.rs` sets `tail_calls` for those), which keeps the
+//! registers in those of the processor: `tests/native_stack.rs` shows for every operation that the
+//! native stack does not grow. Other builds return to a loop after each operation. For the same
+//! reason nothing here may take the address of a `Machine`: what is rare goes through
+//! [`Machine::outside`] to the [`Vm`].
 
-use rowel_objmem::Oop;
+use rowel_objmem::cage::Memory;
+use rowel_objmem::{Address, Oop};
 
 use crate::arithmetic;
+use crate::code::Ip;
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
-use crate::vm::Vm;
+use crate::vm::{Registers, Vm};
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
-    /// The base frame of the page returned this value to nobody.
+    /// The base frame of the embedder's page returned this value.
     Finished(Oop),
-    /// The operation here needs more than the loop does by itself: see [`Vm::registers`].
-    Outside(Op),
-    /// The stack limit was passed: overflow, or something asks for attention.
-    Attention,
+    /// The image quit: [`Host::exit_code`](crate::host::Host) says how.
+    Quit,
 }
 
-/// Run until something has to be done outside. The registers of `vm` are up to date afterwards; for
-/// [`Leave::Outside`] the program counter is at the operation that could not be finished.
+/// Run until there is nothing more to do. The registers of `vm` are up to date afterwards.
 pub fn run(vm: &mut Vm) -> Leave {
-    let mut machine = Machine::new(vm);
-    let leave = loop {
-        let word = machine.ip.word();
-        if let Some(leave) = machine.step(word) {
-            break leave;
-        }
+    vm.leave = None;
+    let machine = Machine::new(vm);
+    machine.start();
+    vm.leave.take().unwrap_or(Leave::Quit)
+}
+
+/// How an operation ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// The next one runs.
+    Next,
+    /// It is a send after all: nothing has changed yet.
+    Send,
+    /// It is a send that needs more than a frame: nothing has changed yet.
+    OtherSend,
+    /// The stack limit was passed.
+    Attend,
+    /// The dispatch ends.
+    Leave(Leave),
+}
+
+/// What runs one operation: the registers are its arguments, so that they stay in those of the
+/// processor.
+type Handler = fn(&mut Vm, Memory, Ip, Address, Address, Word) -> Next;
+
+/// With tail calls nothing: each handler ends in a call of the next.
+#[cfg(tail_calls)]
+type Next = ();
+
+/// Without, whether to go on: the registers are in the VM then.
+#[cfg(not(tail_calls))]
+type Next = bool;
+
+/// Run the operation with number `OP`.
+fn handler<const OP: u8>(
+    vm: &mut Vm,
+    memory: Memory,
+    ip: Ip,
+    sp: Address,
+    fp: Address,
+    word: Word,
+) -> Next {
+    let mut machine = Machine { vm, memory, ip, sp, fp };
+    match machine.step(Op::from_number(OP), word) {
+        Step::Next => machine.go_on(),
+        Step::Send => machine.go_to(HANDLERS[Op::SendSpecial as usize], word),
+        Step::OtherSend => machine.go_to(send_otherwise, word),
+        Step::Attend => machine.go_to(attend, word),
+        Step::Leave(leave) => machine.stop(leave),
+    }
+}
+
+macro_rules! handlers {
+    ($( $(#[$doc:meta])* $name:ident = $words:literal; )*) => {
+        /// The handler of each operation; numbers that no operation has are illegal.
+        static HANDLERS: [Handler; 256] = {
+            let mut table: [Handler; 256] = [handler::<{ Op::Illegal as u8 }>; 256];
+            $( table[Op::$name as usize] = handler::<{ Op::$name as u8 }>; )*
+            table
+        };
     };
-    machine.outside(|_| ());
-    leave
+}
+crate::for_each_operation!(handlers);
+
+/// Run a send that is more than the making of a frame. (In handlers of their own, what calls functions
+/// does not burden the others with saving registers.)
+fn send_otherwise(
+    vm: &mut Vm,
+    memory: Memory,
+    ip: Ip,
+    sp: Address,
+    fp: Address,
+    word: Word,
+) -> Next {
+    let mut machine = Machine { vm, memory, ip, sp, fp };
+    match machine.send_otherwise(word) {
+        Step::Leave(leave) => machine.stop(leave),
+        Step::Attend => machine.go_to(attend, word),
+        _ => machine.go_on(),
+    }
+}
+
+/// Do what is waiting to be done at a safepoint.
+fn attend(vm: &mut Vm, memory: Memory, ip: Ip, sp: Address, fp: Address, _word: Word) -> Next {
+    let mut machine = Machine { vm, memory, ip, sp, fp };
+    machine.outside(|vm| vm.attend());
+    match machine.leaving() {
+        Step::Leave(leave) => machine.stop(leave),
+        _ => machine.go_on(),
+    }
 }
 
 impl Machine<'_> {
-    /// Run the operation `word`, which is at the program counter.
+    /// Go on in another handler for the same word.
     #[inline(always)]
-    fn step(&mut self, word: Word) -> Option<Leave> {
-        let operation = Op::from_number(word.op());
+    fn go_to(self, handler: Handler, word: Word) -> Next {
+        handler(self.vm, self.memory, self.ip, self.sp, self.fp, word)
+    }
+}
+
+#[cfg(tail_calls)]
+impl Machine<'_> {
+    fn start(self) {
+        self.go_on();
+    }
+
+    /// Run the operation at the program counter, and all after it.
+    #[inline(always)]
+    fn go_on(self) {
+        let word = self.ip.word();
+        HANDLERS[usize::from(word.op())](self.vm, self.memory, self.ip, self.sp, self.fp, word)
+    }
+
+    #[inline(always)]
+    fn stop(self, leave: Leave) {
+        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.leave = Some(leave);
+    }
+}
+
+#[cfg(not(tail_calls))]
+impl Machine<'_> {
+    fn start(self) {
+        let Machine { vm, ip, sp, fp, .. } = self;
+        vm.registers = Registers { ip, sp, fp };
+        loop {
+            let Machine { vm, memory, ip, sp, fp } = Machine::new(vm);
+            let word = ip.word();
+            if !HANDLERS[usize::from(word.op())](vm, memory, ip, sp, fp, word) {
+                return;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn go_on(self) -> bool {
+        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        true
+    }
+
+    fn stop(self, leave: Leave) -> bool {
+        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.leave = Some(leave);
+        false
+    }
+}
+
+impl Machine<'_> {
+    /// Run the operation `word`, which is at the program counter and of kind `operation`.
+    #[inline(always)]
+    fn step(&mut self, operation: Op, word: Word) -> Step {
         match operation {
-            Op::PushReceiverVariable => {
-                let value = self.memory.fetch(self.receiver(), word.b() as usize);
-                self.push_next(value)
-            }
-            Op::PushLiteral => {
-                let value = self.literal(word.b() as usize);
-                self.push_next(value)
-            }
-            Op::PushTemp => {
-                let value = self.temp(u64::from(word.b()));
-                self.push_next(value)
-            }
-            Op::PushReceiver => {
-                let value = self.receiver();
-                self.push_next(value)
-            }
+            Op::PushReceiverVariable => self.push_receiver_variable(word),
+            Op::PushMaybeContextVariable => self.push_maybe_context_variable(word),
+            Op::PushLiteralVariable => self.push_literal_variable(word),
+            Op::PushLiteral => self.push_next(self.literal(word.b() as usize)),
+            Op::PushTemp => self.push_next(self.temp(u64::from(word.b()))),
+            Op::PushReceiver => self.push_next(self.receiver()),
             Op::PushTrue => self.push_next(self.vm.heap.true_object()),
             Op::PushFalse => self.push_next(self.vm.heap.false_object()),
             Op::PushNil => self.push_next(self.vm.heap.nil()),
             Op::PushInteger => self.push_next(Oop::small_integer(i64::from(word.c()))),
             Op::PushCharacter => self.push_next(Oop::character(word.c() as u32)),
+            Op::PushThisContext => self.push_this_context(),
+            Op::PushThisProcess => self.push_this_process(),
             Op::Duplicate => self.push_next(self.peek(0)),
-            Op::Pop => {
-                self.pop();
-                self.next(1)
-            }
+            Op::Pop => self.drop_top(),
             Op::StoreTemp => self.store_temp(word),
             Op::StoreReceiverVariable => self.store_receiver_variable(word),
+            Op::StoreMaybeContextVariable => self.store_maybe_context_variable(word),
+            Op::StoreLiteralVariable => self.store_literal_variable(word),
+            Op::PushRemoteTemp => self.push_remote_temp(word),
+            Op::StoreRemoteTemp => self.store_remote_temp(word),
+            Op::PushNewArray => self.push_new_array(word),
+            Op::PushClosure => self.push_closure(word),
+            Op::PushFullClosure => self.push_full_closure(word),
             Op::Jump => self.next(1 + word.c()),
             Op::JumpBack => self.jump_back(word),
-            Op::JumpIfTrue => self.jump_if(word, self.vm.heap.true_object(), operation),
-            Op::JumpIfFalse => self.jump_if(word, self.vm.heap.false_object(), operation),
-            Op::ReturnReceiver => self.method_return(self.receiver(), operation),
-            Op::ReturnTrue => self.method_return(self.vm.heap.true_object(), operation),
-            Op::ReturnFalse => self.method_return(self.vm.heap.false_object(), operation),
-            Op::ReturnNil => self.method_return(self.vm.heap.nil(), operation),
-            Op::ReturnTop => self.method_return(self.peek(0), operation),
-            Op::Add => self.arithmetic(operation, |a, b| a.checked_add(b)),
-            Op::Subtract => self.arithmetic(operation, |a, b| a.checked_sub(b)),
-            Op::Multiply => self.arithmetic(operation, |a, b| a.checked_mul(b)),
-            Op::Divide => self.arithmetic(operation, arithmetic::divide_exactly),
-            Op::Modulo => self.arithmetic(operation, arithmetic::floor_modulo),
-            Op::FloorDivide => self.arithmetic(operation, arithmetic::floor_divide),
-            Op::BitShift => self.arithmetic(operation, arithmetic::bit_shift),
-            Op::BitAnd => self.arithmetic(operation, |a, b| Some(a & b)),
-            Op::BitOr => self.arithmetic(operation, |a, b| Some(a | b)),
-            Op::Less => self.compare(operation, |a, b| a < b),
-            Op::Greater => self.compare(operation, |a, b| a > b),
-            Op::LessOrEqual => self.compare(operation, |a, b| a <= b),
-            Op::GreaterOrEqual => self.compare(operation, |a, b| a >= b),
-            Op::Equal => self.compare(operation, |a, b| a == b),
-            Op::NotEqual => self.compare(operation, |a, b| a != b),
-            Op::Send | Op::SendSpecial => self.send_cached(word, operation),
-            other => Some(Leave::Outside(other)),
+            Op::JumpIfTrue => self.jump_if(word, self.vm.heap.true_object()),
+            Op::JumpIfFalse => self.jump_if(word, self.vm.heap.false_object()),
+            Op::ReturnReceiver => self.method_return(self.receiver()),
+            Op::ReturnTrue => self.method_return(self.vm.heap.true_object()),
+            Op::ReturnFalse => self.method_return(self.vm.heap.false_object()),
+            Op::ReturnNil => self.method_return(self.vm.heap.nil()),
+            Op::ReturnTop => self.method_return(self.peek(0)),
+            Op::BlockReturnTop => self.block_return(self.peek(0)),
+            Op::BlockReturnNil => self.block_return(self.vm.heap.nil()),
+            Op::Add => self.arithmetic(|a, b| a.checked_add(b), |a, b| a + b),
+            Op::Subtract => self.arithmetic(|a, b| a.checked_sub(b), |a, b| a - b),
+            Op::Multiply => self.arithmetic(|a, b| a.checked_mul(b), |a, b| a * b),
+            Op::Divide => self.divide(),
+            Op::Modulo => self.integers(arithmetic::floor_modulo),
+            Op::FloorDivide => self.integers(arithmetic::floor_divide),
+            Op::BitShift => self.integers(arithmetic::bit_shift),
+            Op::BitAnd => self.integers(|a, b| Some(a & b)),
+            Op::BitOr => self.integers(|a, b| Some(a | b)),
+            Op::Less => self.compare(|a, b| a < b, |a, b| a < b),
+            Op::Greater => self.compare(|a, b| a > b, |a, b| a > b),
+            Op::LessOrEqual => self.compare(|a, b| a <= b, |a, b| a <= b),
+            Op::GreaterOrEqual => self.compare(|a, b| a >= b, |a, b| a >= b),
+            Op::Equal => self.compare(|a, b| a == b, |a, b| a == b),
+            Op::NotEqual => self.compare(|a, b| a != b, |a, b| a != b),
+            Op::Identical => self.identical(true),
+            Op::NotIdentical => self.identical(false),
+            Op::Class => self.push_class(),
+            Op::At => self.at(),
+            Op::AtPut => self.at_put(),
+            Op::Size => self.size(),
+            Op::Send | Op::SendSpecial | Op::SendSuper => self.send(word),
+            Op::SendDirectedSuper => self.send_directed_super(word),
+            Op::Illegal => self.illegal(word),
         }
-    }
-
-    /// Go on `words` words further.
-    #[inline(always)]
-    fn next(&mut self, words: i32) -> Option<Leave> {
-        self.ip = self.ip.advanced(words);
-        None
-    }
-
-    #[inline(always)]
-    fn push_next(&mut self, value: Oop) -> Option<Leave> {
-        self.push(value);
-        self.next(1)
-    }
-
-    #[inline(always)]
-    fn store_temp(&mut self, word: Word) -> Option<Leave> {
-        let value = self.peek(0);
-        self.memory.store(self.temp_address(u64::from(word.b())), value.0);
-        if word.a() != 0 {
-            self.pop();
-        }
-        self.next(1)
-    }
-
-    #[inline(always)]
-    fn store_receiver_variable(&mut self, word: Word) -> Option<Leave> {
-        let (receiver, value) = (self.receiver(), self.peek(0));
-        if !receiver.is_pointer() || self.memory.header(receiver).is_immutable() {
-            return Some(Leave::Outside(Op::StoreReceiverVariable));
-        }
-        self.vm.heap.store(receiver, word.b() as usize, value);
-        if word.a() != 0 {
-            self.pop();
-        }
-        self.next(1)
-    }
-
-    #[inline(always)]
-    fn jump_back(&mut self, word: Word) -> Option<Leave> {
-        self.next(1 - word.c());
-        let limit = self.vm.stack_limit.load(std::sync::atomic::Ordering::Relaxed);
-        (self.sp.0 > limit).then_some(Leave::Attention)
-    }
-
-    /// Take the top; jump when it is `wanted`, go on when it is the other Boolean.
-    #[inline(always)]
-    fn jump_if(&mut self, word: Word, wanted: Oop, operation: Op) -> Option<Leave> {
-        let condition = self.peek(0);
-        if condition == wanted {
-            self.pop();
-            return self.next(1 + word.c());
-        }
-        if condition == self.vm.heap.true_object() || condition == self.vm.heap.false_object() {
-            self.pop();
-            return self.next(1);
-        }
-        Some(Leave::Outside(operation))
-    }
-
-    /// `^ value` from a method's own frame; from a block's, the VM unwinds.
-    #[inline(always)]
-    fn method_return(&mut self, value: Oop, operation: Op) -> Option<Leave> {
-        let closure = self.memory.load(self.fp.plus(crate::frame::CLOSURE));
-        if closure == 0 && self.return_fast(value) {
-            return None;
-        }
-        let is_base = self.memory.load(self.fp.plus(crate::frame::CALLER_FP)) == 0;
-        let married = self.memory.load(self.fp.plus(crate::frame::CONTEXT)) != 0;
-        if closure == 0 && is_base && !married {
-            return Some(Leave::Finished(value));
-        }
-        Some(Leave::Outside(operation))
-    }
-
-    /// A binary operation of two SmallIntegers; anything else, and overflow, is a send.
-    #[inline(always)]
-    fn arithmetic(
-        &mut self,
-        operation: Op,
-        compute: impl Fn(i64, i64) -> Option<i64>,
-    ) -> Option<Leave> {
-        let (a, b) = (self.peek(1), self.peek(0));
-        if a.is_small_integer()
-            && b.is_small_integer()
-            && let Some(result) = compute(a.integer_value(), b.integer_value())
-            && let Some(result) = Oop::from_integer(result)
-        {
-            self.replace(2, result);
-            return self.next(3);
-        }
-        self.send_cached(self.ip.word(), operation)
-    }
-
-    /// A comparison of two SmallIntegers; anything else is a send.
-    #[inline(always)]
-    fn compare(&mut self, operation: Op, test: impl Fn(i64, i64) -> bool) -> Option<Leave> {
-        let (a, b) = (self.peek(1), self.peek(0));
-        if a.is_small_integer() && b.is_small_integer() {
-            let result = self.vm.heap.boolean(test(a.integer_value(), b.integer_value()));
-            self.replace(2, result);
-            return self.next(3);
-        }
-        self.send_cached(self.ip.word(), operation)
-    }
-
-    /// A send whose inline cache knows the receiver's class and whose method has no primitive.
-    #[inline(always)]
-    fn send_cached(&mut self, word: Word, operation: Op) -> Option<Leave> {
-        let receiver = self.peek(u64::from(word.a()));
-        let class = self.memory.class_index(receiver);
-        if u64::from(class.0) == self.ip.cached_class()
-            && let Some(code) = self.ip.cached_code()
-            && code.get().primitive == 0
-        {
-            let passed = self.activate(code, self.ip.advanced(3));
-            return passed.then_some(Leave::Attention);
-        }
-        Some(Leave::Outside(operation))
     }
 }

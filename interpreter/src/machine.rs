@@ -5,8 +5,11 @@
 use rowel_objmem::cage::Memory;
 use rowel_objmem::{Address, Oop};
 
-use crate::code::{CodeRef, Ip};
+use std::sync::atomic::Ordering;
+
+use crate::code::{CodeRef, Ip, MethodCode};
 use crate::frame::{self, WORD};
+use crate::layout::closure;
 use crate::vm::{Registers, Vm};
 
 /// A VM with its registers taken out.
@@ -97,28 +100,87 @@ impl<'v> Machine<'v> {
     #[inline(always)]
     pub(crate) fn activate(&mut self, code: CodeRef, resume: Ip) -> bool {
         let method = code.get();
-        let memory = self.memory;
         let num_args = u64::from(method.num_args);
-        memory.store(self.fp.plus(frame::SAVED_PC), resume.to_word());
+        self.memory.store(self.fp.plus(frame::SAVED_PC), resume.to_word());
+        self.lay_frame(code, num_args, 0);
+        self.push_nils(u64::from(method.num_temps) - num_args);
+        self.ip = code.ip_at(0);
+        self.is_past_limit(method)
+    }
+
+    /// Lay a frame for the closure `block` over it and its arguments; the program counter is where
+    /// the caller goes on. The copied values start at slot `first_copied`; the code at word `start`.
+    /// Answers whether the stack limit was passed.
+    #[inline(always)]
+    pub(crate) fn activate_block(
+        &mut self,
+        code: CodeRef,
+        block: Oop,
+        receiver: Oop,
+        first_copied: usize,
+        start: usize,
+    ) -> bool {
+        let method = code.get();
+        self.memory.store(self.fp.plus(frame::SAVED_PC), self.ip.to_word());
+        let copied = (self.memory.slot_count(block) as usize).saturating_sub(first_copied);
+        let is_full = first_copied == closure::FULL_FIRST_COPIED;
+        let num_args = if is_full {
+            u64::from(method.num_args)
+        } else {
+            self.memory.fetch(block, closure::NUM_ARGS).integer_value() as u64
+        };
+        self.lay_frame(code, num_args, block.0);
+        self.memory.store(self.fp.plus(frame::RECEIVER), receiver.0);
+        for index in 0..copied {
+            self.push(self.memory.fetch(block, first_copied + index));
+        }
+        if is_full {
+            self.push_nils(u64::from(method.num_temps).saturating_sub(num_args + copied as u64));
+        }
+        self.ip = code.ip_at(start);
+        self.is_past_limit(method)
+    }
+
+    /// Move receiver and arguments up and write the header of their frame under them.
+    #[inline(always)]
+    fn lay_frame(&mut self, code: CodeRef, num_args: u64, closure: u64) {
+        let memory = self.memory;
         let fp = Address(self.sp.0 - (num_args + 1) * WORD);
-        for index in (0..=num_args).rev() {
+        let move_up = |index: u64| {
             let value = memory.load(fp.plus(index * WORD));
             memory.store(fp.plus(frame::RECEIVER + index * WORD), value);
+        };
+        for index in (2..=num_args).rev() {
+            move_up(index);
         }
+        // Without an argument this moves a word that is not in use, which is cheaper than a test.
+        move_up(1);
+        move_up(0);
         memory.store(fp.plus(frame::CALLER_FP), self.fp.0);
-        memory.store(fp.plus(frame::METHOD), method.method.0);
+        memory.store(fp.plus(frame::METHOD), code.get().method.0);
         memory.store(fp.plus(frame::CODE), code.to_word());
         memory.store(fp.plus(frame::CONTEXT), 0);
-        memory.store(fp.plus(frame::CLOSURE), 0);
+        memory.store(fp.plus(frame::CLOSURE), closure);
         self.fp = fp;
         self.sp = fp.plus(frame::FIRST_TEMP + num_args * WORD);
-        let nil = self.vm.heap.nil();
-        for _ in num_args..u64::from(method.num_temps) {
-            self.push(nil);
+    }
+
+    #[inline(always)]
+    fn push_nils(&mut self, count: u64) {
+        let nil = self.vm.heap.nil().0;
+        // Here too: the words beyond are not in use.
+        self.memory.store(self.sp, nil);
+        self.memory.store(self.sp.plus(WORD), nil);
+        for index in 2..count {
+            self.memory.store(self.sp.plus(index * WORD), nil);
         }
-        self.ip = code.ip_at(0);
-        let end = fp.plus(u64::from(method.frame_words) * WORD);
-        end.0 > self.vm.stack_limit.load(std::sync::atomic::Ordering::Relaxed)
+        self.sp = self.sp.plus(count * WORD);
+    }
+
+    #[inline(always)]
+    fn is_past_limit(&self, method: &MethodCode) -> bool {
+        let end = self.fp.plus(u64::from(method.frame_words) * WORD);
+        end.0 > self.vm.stack_limit.load(Ordering::Relaxed)
     }
 
     /// Return `value` to the caller's frame. False when this is the base frame of its page or has a

@@ -54,6 +54,8 @@ macro_rules! for_each_operation {
         $mac! {
             /// Push instance variable b of the receiver.
             PushReceiverVariable = 1;
+            /// Push instance variable b of the receiver, which may be a married context.
+            PushMaybeContextVariable = 1;
             /// Push the value of the association in literal b.
             PushLiteralVariable = 1;
             /// Push literal b.
@@ -82,6 +84,9 @@ macro_rules! for_each_operation {
             Pop = 1;
             /// Store the top in instance variable b; drop it when a is 1.
             StoreReceiverVariable = 1;
+            /// Store the top in instance variable b of the receiver, which may be a married context; drop it
+            /// when a is 1.
+            StoreMaybeContextVariable = 1;
             /// Store the top in the association in literal b; drop it when a is 1.
             StoreLiteralVariable = 1;
             /// Store the top in argument or temporary b; drop it when a is 1.

@@ -1,9 +1,11 @@
 //! The interpreter's references into the heap: frames on the VM stack, and (weakly) the methods of
 //! translated code. Collections happen through here, at safepoints: the registers are in the VM.
+//!
+//! Source: `StackInterpreter>>#mapInterpreterOops`, `#mapStackPages`, `#postBecomeAction:`.
 
 use rowel_objmem::cage::Memory;
 use rowel_objmem::roots::{MemoryExhausted, Roots};
-use rowel_objmem::{Address, Oop};
+use rowel_objmem::{Address, CollectBoot, Oop};
 
 use crate::code::{CodeRef, CodeStore};
 use crate::frame::{self, WORD};
@@ -15,33 +17,140 @@ struct VmRoots<'v> {
     memory: Memory,
     zone: &'v mut StackZone,
     code: &'v mut CodeStore,
+    /// The code whose methods may have moved or died.
+    weak: Vec<CodeRef>,
     /// Code whose method died.
     dead: Vec<CodeRef>,
 }
 
 impl Vm {
-    /// Collect the nursery. Every oop held outside heap, frames and code is stale afterwards.
+    /// Collect the nursery, or everything. Every oop held outside heap, frames and code is stale
+    /// afterwards. When memory is used up nothing is collected, and the image is told through its low
+    /// space semaphore.
+    pub fn collect_garbage(&mut self, full: bool) {
+        let outcome = if full { self.collect_everything() } else { self.scavenge() };
+        if outcome.is_err() {
+            self.heap.needs_scavenge = false;
+            self.heap.needs_full_collection = false;
+            tracing::warn!("object memory is used up: the collection could not start");
+        }
+        if let Some(check) = self.after_collection {
+            check(&self.heap);
+        }
+    }
+
+    /// Collect the nursery.
     ///
     /// # Errors
     /// When old space has no room for what might survive; nothing has changed then.
     pub fn scavenge(&mut self) -> Result<(), MemoryExhausted> {
-        let page = self.zone.page_mut(self.active_page);
-        page.head_fp = self.registers.fp;
-        page.head_sp = self.registers.sp;
+        self.write_back();
+        let weak = std::mem::take(&mut self.young_code);
         let mut roots = VmRoots {
             memory: self.heap.memory(),
             zone: &mut self.zone,
             code: &mut self.code,
+            weak,
             dead: Vec::new(),
         };
-        self.heap.scavenge(&mut roots)?;
-        let dead = roots.dead;
-        if !dead.is_empty() {
+        let outcome = self.heap.scavenge(&mut roots);
+        let (weak, dead) = (roots.weak, roots.dead);
+        self.young_code = weak;
+        outcome?;
+        self.bury(&dead);
+        let heap = &self.heap;
+        self.young_code.retain(|code| !dead.contains(code) && heap.is_young(code.get().method));
+        if std::mem::take(&mut self.cache_has_young) {
             self.cache.flush();
-            self.code.flush_caches();
-            self.code.retain(|code| !dead.contains(&code));
         }
+        self.blocks.flush();
         Ok(())
+    }
+
+    fn collect_everything(&mut self) -> Result<(), MemoryExhausted> {
+        self.write_back();
+        let weak = self.code.iter().collect();
+        let mut roots = VmRoots {
+            memory: self.heap.memory(),
+            zone: &mut self.zone,
+            code: &mut self.code,
+            weak,
+            dead: Vec::new(),
+        };
+        let outcome = self.heap.collect_full(&mut roots, CollectBoot::Yes);
+        let dead = roots.dead;
+        outcome?;
+        self.young_code.clear();
+        // Class indices may be given to other classes from now on.
+        self.cache.flush();
+        self.code.flush_caches();
+        self.blocks.flush();
+        self.bury(&dead);
+        Ok(())
+    }
+
+    /// Free the code of dead methods. No frame runs it, or its method would live.
+    fn bury(&mut self, dead: &[CodeRef]) {
+        if dead.is_empty() {
+            return;
+        }
+        let dead: rustc_hash::FxHashSet<u64> = dead.iter().map(|code| code.to_word()).collect();
+        self.cache.flush();
+        self.code.flush_caches();
+        self.blocks.flush();
+        self.code.retain(|code| !dead.contains(&code.to_word()));
+        self.running_code = None;
+    }
+
+    /// Forget all that inline caches and the lookup cache have learned.
+    pub fn flush_caches(&mut self) {
+        self.cache.flush();
+        self.code.flush_caches();
+        self.blocks.flush();
+    }
+
+    /// Forget what was found for `selector`.
+    pub fn flush_selector(&mut self, selector: Oop) {
+        self.cache.flush_selector(selector);
+        self.code.flush_caches();
+    }
+
+    /// The method has changed, or is no longer to be found: forget its translation. Frames that run it
+    /// go on with the old one.
+    pub fn forget_code(&mut self, method: Oop) {
+        self.code.forget(method);
+        self.flush_caches();
+    }
+
+    /// The header, a literal or a byte of compiled code has changed. Cheap where the code was not
+    /// translated yet, as when a compiler fills it.
+    pub fn method_changed(&mut self, method: Oop) {
+        if self.code.of_method(method).is_some() {
+            self.forget_code(method);
+        }
+    }
+
+    /// Objects have become others: follow forwarders in all frames, and forget all translations that
+    /// may hold on to what was.
+    pub fn after_become(&mut self) {
+        self.write_back();
+        let memory = self.heap.memory();
+        let mut roots = VmRoots {
+            memory,
+            zone: &mut self.zone,
+            code: &mut self.code,
+            weak: Vec::new(),
+            dead: Vec::new(),
+        };
+        roots.visit(&mut |oop| *oop = memory.follow(*oop));
+        let moved: Vec<CodeRef> =
+            self.code.iter().filter(|code| memory.is_forwarded(code.get().method)).collect();
+        for code in moved {
+            let method = memory.follow(code.get().method);
+            self.code.forget(code.get().method);
+            self.code.set_method(code, method);
+        }
+        self.flush_caches();
     }
 }
 
@@ -64,8 +173,7 @@ impl Roots for VmRoots<'_> {
     }
 
     fn visit_weak(&mut self, f: &mut dyn FnMut(&mut Oop) -> bool) {
-        let all: Vec<CodeRef> = self.code.iter().collect();
-        for code in all {
+        for code in self.weak.clone() {
             let mut method = code.get().method;
             if f(&mut method) {
                 self.code.set_method(code, method);

@@ -10,6 +10,7 @@ use rowel_objmem::cage::Memory;
 
 use crate::code::MethodCode;
 use crate::frame;
+use crate::layout::context;
 use crate::method::{self, BytecodeSet};
 use crate::operation::{Operation as Op, Word};
 
@@ -90,6 +91,23 @@ impl Translation {
         }
     }
 
+    /// A long push of an instance variable: the one that compilers use where the receiver may be a
+    /// context.
+    fn long_push_receiver_variable(&mut self, index: i32) -> Flow {
+        let of_context = (index as usize) < context::FIRST_TEMP;
+        let operation =
+            if of_context { Op::PushMaybeContextVariable } else { Op::PushReceiverVariable };
+        self.emit(operation, 0, index, 0)
+    }
+
+    /// A long store into an instance variable, likewise.
+    fn long_store_receiver_variable(&mut self, index: i32, pop: u8) -> Flow {
+        let of_context = (index as usize) < context::FIRST_TEMP;
+        let operation =
+            if of_context { Op::StoreMaybeContextVariable } else { Op::StoreReceiverVariable };
+        self.emit(operation, pop, index, 0)
+    }
+
     /// Put the distances in words into the jumps. A target where no bytecode starts, or outside,
     /// makes the jump illegal.
     fn fix_jumps(&mut self) {
@@ -158,6 +176,9 @@ pub fn translate(memory: Memory, method: Oop) -> MethodCode {
     code.num_temps = header.num_temps() as u8;
     code.frame_words = (frame::HEADER_WORDS as usize + header.context_slots()) as u16;
     code.primitive = method::primitive_number(memory, method);
+    let first = code.words().first().copied().unwrap_or(Word(0));
+    code.wants_failure_code =
+        header.has_primitive() && Op::from_number(first.op()) == Op::StoreTemp && first.a() == 0;
     code
 }
 

@@ -76,16 +76,16 @@ impl Vm {
     }
 
     /// The value of a SmallInteger or of a LargeInteger that fits; `None` for anything else.
+    #[inline]
     pub fn signed_64_of(&self, oop: Oop) -> Option<i64> {
         if let Some(value) = oop.as_integer() {
             return Some(value);
         }
-        let (negative, magnitude) = self.large_integer_of(oop)?;
-        let value = if negative { -i128::from(magnitude) } else { i128::from(magnitude) };
-        i64::try_from(value).ok()
+        i64::try_from(self.wide_integer_of(oop)?).ok()
     }
 
     /// The value of a non-negative integer of up to 64 bits; `None` for anything else.
+    #[inline]
     pub fn unsigned_64_of(&self, oop: Oop) -> Option<u64> {
         if let Some(value) = oop.as_integer() {
             return u64::try_from(value).ok();
@@ -94,21 +94,36 @@ impl Vm {
         (!negative).then_some(magnitude)
     }
 
+    /// The value of an integer whose magnitude has up to 64 bits; `None` for anything else.
+    #[inline]
+    pub fn wide_integer_of(&self, oop: Oop) -> Option<i128> {
+        if let Some(value) = oop.as_integer() {
+            return Some(i128::from(value));
+        }
+        let (negative, magnitude) = self.large_integer_of(oop)?;
+        Some(if negative { -i128::from(magnitude) } else { i128::from(magnitude) })
+    }
+
     /// Sign and magnitude of a LargeInteger whose magnitude fits 64 bits.
     fn large_integer_of(&self, oop: Oop) -> Option<(bool, u64)> {
-        if !oop.is_pointer() || !self.heap.format(oop).is_bytes() {
+        if !oop.is_pointer() {
             return None;
         }
-        let negative = match self.heap.class_index(oop) {
+        let header = self.heap.header(oop);
+        let negative = match header.class_index() {
             class_index::LARGE_NEGATIVE_INTEGER => true,
             class_index::LARGE_POSITIVE_INTEGER => false,
             _ => return None,
         };
-        let bytes = self.heap.bytes(oop);
-        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let mut word = [0; 8];
-        word.get_mut(..used)?.copy_from_slice(&bytes[..used]);
-        Some((negative, u64::from_le_bytes(word)))
+        if !header.format().is_bytes() {
+            return None;
+        }
+        if header.raw_slots() == 1 {
+            let unused_bits = header.format().unused_bytes() * 8;
+            return Some((negative, self.heap.fetch_u64(oop, 0) & u64::MAX >> unused_bits));
+        }
+        let (low, high) = self.heap.bytes(oop).split_first_chunk().unwrap_or((&[0; 8], &[]));
+        high.iter().all(|byte| *byte == 0).then_some((negative, u64::from_le_bytes(*low)))
     }
 
     /// A Float: immediate where its exponent allows, else boxed.
@@ -133,16 +148,45 @@ impl Vm {
     pub fn integer_object(&mut self, value: i64) -> PrimitiveResult {
         match Oop::from_integer(value) {
             Some(oop) => Ok(oop),
-            None => self.large_integer_object(value < 0, &value.unsigned_abs().to_le_bytes()),
+            None => self.large_object(value < 0, u128::from(value.unsigned_abs())),
         }
     }
 
     /// A non-negative Integer.
+    #[inline]
     pub fn unsigned_object(&mut self, value: u64) -> PrimitiveResult {
-        match i64::try_from(value) {
-            Ok(value) => self.integer_object(value),
-            Err(_) => self.large_integer_object(false, &value.to_le_bytes()),
+        self.wide_integer_object(i128::from(value))
+    }
+
+    /// An Integer of up to 128 bits.
+    #[inline]
+    pub fn wide_integer_object(&mut self, value: i128) -> PrimitiveResult {
+        match i64::try_from(value).ok().and_then(Oop::from_integer) {
+            Some(oop) => Ok(oop),
+            None => self.large_object(value < 0, value.unsigned_abs()),
         }
+    }
+
+    /// A LargeInteger of this magnitude, which is not a SmallInteger's.
+    fn large_object(&mut self, negative: bool, magnitude: u128) -> PrimitiveResult {
+        let bytes = u64::from(16 - magnitude.leading_zeros() / 8);
+        let object = self.new_large_integer(negative, bytes)?;
+        self.heap.store_u64(object, 0, magnitude as u64);
+        if bytes > WORD {
+            self.heap.store_u64(object, 1, (magnitude >> 64) as u64);
+        }
+        Ok(object)
+    }
+
+    /// A LargeInteger of `bytes` bytes, their contents undefined.
+    fn new_large_integer(&mut self, negative: bool, bytes: u64) -> PrimitiveResult {
+        let class = if negative {
+            class_index::LARGE_NEGATIVE_INTEGER
+        } else {
+            class_index::LARGE_POSITIVE_INTEGER
+        };
+        let format = Format::BYTES.for_elements(bytes);
+        self.heap.allocate(class, format, bytes.div_ceil(WORD)).ok_or(Failure::NoMemory)
     }
 
     /// An Integer of any size from sign and little-endian magnitude, as small as it can be.
@@ -153,17 +197,32 @@ impl Vm {
             let mut word = [0; 8];
             word[..used].copy_from_slice(magnitude);
             let value = i128::from(u64::from_le_bytes(word));
-            let value = if negative { -value } else { value };
-            if let Some(oop) = i64::try_from(value).ok().and_then(Oop::from_integer) {
-                return Ok(oop);
-            }
+            return self.wide_integer_object(if negative { -value } else { value });
         }
-        let class = if negative {
-            class_index::LARGE_NEGATIVE_INTEGER
-        } else {
-            class_index::LARGE_POSITIVE_INTEGER
+        let object = self.new_large_integer(negative, used as u64)?;
+        self.heap.bytes_mut(object).copy_from_slice(magnitude);
+        Ok(object)
+    }
+
+    /// An Integer of any size from sign and magnitude in 64-bit words, least significant first; as
+    /// small as it can be.
+    #[inline]
+    pub fn integer_of_words(&mut self, negative: bool, magnitude: &[u64]) -> PrimitiveResult {
+        let used = magnitude.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+        let top = match magnitude[..used] {
+            [] => return Ok(Oop::small_integer(0)),
+            [only] => {
+                let value = i128::from(only);
+                return self.wide_integer_object(if negative { -value } else { value });
+            }
+            [.., top] => top,
         };
-        self.byte_object(class, magnitude)
+        let bytes = used as u64 * WORD - u64::from(top.leading_zeros() / 8);
+        let object = self.new_large_integer(negative, bytes)?;
+        for (index, word) in magnitude[..used].iter().enumerate() {
+            self.heap.store_u64(object, index, *word);
+        }
+        Ok(object)
     }
 
     /// A byte object of the class with index `class` that holds `bytes`.

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rowel_objmem::{Address, Heap, Oop};
 
-use crate::code::{CodeRef, CodeStore, Ip};
+use crate::code::{BlockCache, CodeRef, CodeStore, Ip};
+use crate::dispatch::Leave;
+use crate::failure::Failure;
 use crate::frame;
 use crate::host::Host;
 use crate::method_cache::MethodCache;
 use crate::primitive::{Modules, Primitive, PrimitiveResult};
 use crate::signals::Signals;
 use crate::stack::{PageIndex, StackZone};
+use crate::timer::Timer;
 
 /// Everything an isolate needs to run Smalltalk. Nothing of it is global.
 #[derive(Debug)]
@@ -31,6 +34,30 @@ pub struct Vm {
     pub code: CodeStore,
     /// The global lookup cache.
     pub cache: MethodCache,
+    /// The code of the blocks evaluated last.
+    pub blocks: BlockCache,
+    /// Code of methods that are still young: a scavenge moves or buries them.
+    pub(crate) young_code: Vec<CodeRef>,
+    /// Whether the lookup cache may hold young selectors.
+    pub(crate) cache_has_young: bool,
+    /// The stack limit of the active page, when nobody asks for attention.
+    pub(crate) page_limit: u64,
+    /// The timer behind Delay.
+    pub timer: Timer,
+    /// Bytes below which the image wants its low space semaphore signalled; 0 for never.
+    pub low_space_threshold: u64,
+    /// Scavenge at every safepoint: a test mode.
+    pub stress_scavenges: bool,
+    /// The code whose primitive is running, where that is a control primitive.
+    pub(crate) running_code: Option<CodeRef>,
+    /// Called after each collection: a test mode.
+    pub after_collection: Option<fn(&rowel_objmem::Heap)>,
+    /// The image has quit.
+    pub leaving: bool,
+    /// Why the primitive called last failed, if it did.
+    pub(crate) failure: Failure,
+    /// Why the dispatch ended.
+    pub(crate) leave: Option<Leave>,
     /// Arguments of the primitive that is running.
     pub argument_count: usize,
     /// Named primitives and their state.
@@ -58,9 +85,13 @@ impl Vm {
         let mut zone = StackZone::new(zone);
         let stack_limit = Arc::new(AtomicU64::new(0));
         let signals = Signals::new(stack_limit.clone());
+        let timer = Timer::new(signals.signaller());
+        let mut heap = heap;
+        heap.attention = stack_limit.clone();
         let active_page = zone.claim(None).expect("a fresh zone has a free page");
         let base = zone.page(active_page).base;
-        stack_limit.store(zone.page(active_page).limit.0, Ordering::Relaxed);
+        let page_limit = zone.page(active_page).limit.0;
+        stack_limit.store(page_limit, Ordering::Relaxed);
         Vm {
             heap,
             stack_limit,
@@ -69,6 +100,18 @@ impl Vm {
             registers: Registers { ip: Ip::from_word(0), sp: base, fp: base },
             code: CodeStore::default(),
             cache: MethodCache::default(),
+            blocks: BlockCache::default(),
+            young_code: Vec::new(),
+            cache_has_young: false,
+            page_limit,
+            timer,
+            low_space_threshold: 0,
+            stress_scavenges: false,
+            running_code: None,
+            after_collection: None,
+            leaving: false,
+            failure: Failure::Generic,
+            leave: None,
             argument_count: 0,
             modules: Modules::default(),
             host: Host::default(),
@@ -100,6 +143,8 @@ impl Vm {
         }
         let sp = base.plus(frame::FIRST_TEMP + u64::from(method.num_temps) * frame::WORD);
         self.registers = Registers { ip: code.ip_at(0), sp, fp: base };
+        self.zone.page_mut(self.active_page).caller_context = Oop::ZERO;
+        self.write_back();
     }
 
     /// Ask the running code to look up from its work at the next send or back jump.
@@ -134,7 +179,7 @@ impl Vm {
         arguments: &[Oop],
     ) -> PrimitiveResult {
         let Primitive::Value(function) = primitive else {
-            return Err(crate::failure::Failure::Unsupported);
+            return Err(Failure::Unsupported);
         };
         let sp = self.registers.sp;
         for value in std::iter::once(&receiver).chain(arguments) {

@@ -50,6 +50,8 @@ pub struct Heap {
     pub needs_scavenge: bool,
     /// Set when old space grew enough that a full collection is due.
     pub needs_full_collection: bool,
+    /// Set to zero when a collection is wanted: the interpreter's stack limit.
+    pub attention: std::sync::Arc<std::sync::atomic::AtomicU64>,
     /// What collections carry over from one to the next.
     pub gc: crate::roots::GcState,
     /// The reservation; last, so that it is dropped last.
@@ -112,6 +114,7 @@ impl Heap {
             has_forwarders: false,
             needs_scavenge: false,
             needs_full_collection: false,
+            attention: std::sync::Arc::default(),
             gc: crate::roots::GcState::default(),
             cage: parts.cage,
         };

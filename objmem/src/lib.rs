@@ -40,6 +40,7 @@ pub mod space;
 pub mod sweeper;
 pub mod verify;
 pub mod weak;
+mod words;
 
 pub use becoming::BecomeError;
 pub use cage::Cage;

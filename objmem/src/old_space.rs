@@ -191,7 +191,7 @@ impl Heap {
     fn note_old_allocation(&mut self, bytes: u64) {
         self.gc.old_allocated += bytes;
         if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
-            self.needs_full_collection = true;
+            self.want_full_collection();
         }
     }
 
@@ -199,8 +199,15 @@ impl Heap {
     #[cold]
     pub(crate) fn ask_for_full_collection(&mut self) {
         if self.gc.old_allocated != 0 || self.nursery.eden.next != self.gc.eden_after_full {
-            self.needs_full_collection = true;
+            self.want_full_collection();
         }
+    }
+
+    /// Have the interpreter collect everything at its next safepoint.
+    #[cold]
+    fn want_full_collection(&mut self) {
+        self.needs_full_collection = true;
+        self.attention.store(0, std::sync::atomic::Ordering::Release);
     }
 
     /// Room for `bytes` bytes in old space, from the reserve at last: the caller has prepared it.
@@ -215,7 +222,7 @@ impl Heap {
             self.old.insert(reserve.start, reserve.limit);
             self.start_segment(Space::new(reserve.start, reserve.limit));
         }
-        self.needs_full_collection = true;
+        self.want_full_collection();
         self.bump(bytes).expect("the reserve holds what it was prepared for")
     }
 
@@ -300,6 +307,26 @@ impl Heap {
         let gaps: u64 = self.bridges.iter().map(|&bridge| self.memory.total_bytes(bridge)).sum();
         let boot = self.boot.end - self.boot.start - gaps;
         (self.old.total + boot).saturating_sub(self.old.free_bytes())
+    }
+
+    /// Bytes that can still be allocated before memory is used up.
+    pub fn bytes_left(&self) -> u64 {
+        let room = self.cage.range().end.0.saturating_sub(self.old.frontier);
+        let growth = self.old.limit_bytes.saturating_sub(self.old.total).min(room);
+        growth + self.old.free_bytes()
+    }
+
+    /// Grow old space by a segment of at least `bytes` bytes. Answers its size in bytes, or `None`
+    /// when memory is used up.
+    pub fn grow_old(&mut self, bytes: u64) -> Option<u64> {
+        let segment = self.old.grow(&self.cage, bytes, true)?;
+        self.start_segment(segment);
+        Some(segment.limit - segment.start)
+    }
+
+    /// Bytes of the largest object that fits old space without growing it, headers included.
+    pub fn largest_old_free(&self) -> u64 {
+        self.old.free.largest().max(self.old.buffer.limit - self.old.buffer.next)
     }
 
     /// After a full collection: the next one is due when old space grew by a half.

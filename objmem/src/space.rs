@@ -76,6 +76,7 @@ impl Heap {
             let end = start + overflow + WORD + slots.max(1) * WORD;
             if end > self.nursery.soft_limit {
                 self.needs_scavenge = true;
+                self.attention.store(0, std::sync::atomic::Ordering::Release);
             }
             if end <= self.nursery.eden.limit {
                 self.nursery.eden.next = end;

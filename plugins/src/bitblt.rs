@@ -5,19 +5,24 @@
 //! of a BitBlt and hands over the words of its forms. Facts: `BitBltSimulation`
 //! in VMMaker. No function here allocates.
 
+mod blend;
 mod color_map;
 mod copy;
 mod form;
+mod gather;
+#[cfg(test)]
+mod golden;
 mod lines;
 mod rules;
+mod span;
 #[cfg(test)]
 mod tests;
 mod warp;
 
-pub use color_map::ColorMap;
-pub use copy::{Affected, copy_bits};
-pub use form::{Form, FormShape, Source, pixel_value_at};
-pub use lines::draw_loop;
+pub use color_map::{ColorMap, Components, implied_components};
+pub use copy::{Affected, copy_bits, is_empty};
+pub use form::{Form, FormShape, Source, pixel_value_at, put_pixel};
+pub use lines::{draw_loop, union};
 pub use warp::{WarpParameters, warp_bits};
 
 /// Why a blit cannot be done; each is a failure of the primitive.
@@ -33,8 +38,6 @@ pub enum BlitError {
     BadHalftone,
     /// The table of the colour map has not a power of two entries, or is too short.
     BadColorMap,
-    /// The rule has no meaning at the depth of the destination.
-    UnsupportedDepth,
     /// A warp lacks its source or the map of its source.
     NoSource,
 }
@@ -45,25 +48,25 @@ pub struct BlitParameters<'a> {
     /// `combinationRule`, 0 to 41.
     pub combination_rule: u32,
     /// `destX`.
-    pub dest_x: i32,
+    pub dest_x: i64,
     /// `destY`.
-    pub dest_y: i32,
+    pub dest_y: i64,
     /// `width`.
-    pub width: i32,
+    pub width: i64,
     /// `height`.
-    pub height: i32,
+    pub height: i64,
     /// `sourceX`.
-    pub source_x: i32,
+    pub source_x: i64,
     /// `sourceY`.
-    pub source_y: i32,
+    pub source_y: i64,
     /// `clipX`.
-    pub clip_x: i32,
+    pub clip_x: i64,
     /// `clipY`.
-    pub clip_y: i32,
+    pub clip_y: i64,
     /// `clipWidth`.
-    pub clip_width: i32,
+    pub clip_width: i64,
     /// `clipHeight`.
-    pub clip_height: i32,
+    pub clip_height: i64,
     /// `halftoneForm`: one word for each row, repeated down the destination.
     pub halftone_form: Option<&'a [u32]>,
     /// `colorMap`. Rules 23 and 33 count into its table.
@@ -72,4 +75,8 @@ pub struct BlitParameters<'a> {
     pub source_alpha: u32,
     /// The colour that rule 41 paints, as 32-bit ARGB.
     pub component_alpha_color: u32,
+    /// Rule 41: the 256 gamma-corrected values of mixed components.
+    pub gamma: Option<&'a [u8]>,
+    /// Rule 41: the 256 values of components before they are mixed.
+    pub ungamma: Option<&'a [u8]>,
 }

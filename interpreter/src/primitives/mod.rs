@@ -6,24 +6,42 @@
 
 use crate::primitive::{Primitive, Row};
 
+mod contexts;
+mod control;
 mod display;
+mod elements;
 mod enumeration;
 mod float;
 mod indexing;
 mod integer;
+mod memory;
+mod saving;
+mod scheduling;
 mod storage;
+mod subject;
 mod system;
+mod typed;
 pub mod vm_module;
 
 /// All families.
 const FAMILIES: &[&[Row]] = &[
+    contexts::ROWS,
+    control::ROWS,
     display::ROWS,
     enumeration::ROWS,
     float::ROWS,
     indexing::ROWS,
     integer::ROWS,
-    storage::ROWS,
+    memory::ROWS,
+    saving::ROWS,
+    scheduling::ROWS,
+    storage::bulk::ROWS,
+    storage::header_bits::ROWS,
+    storage::identity::ROWS,
+    storage::making::ROWS,
+    storage::slots::ROWS,
     system::ROWS,
+    typed::ROWS,
 ];
 
 /// One past the greatest primitive number that may be in the table.

@@ -12,9 +12,8 @@ impl Translation {
     /// Translate one bytecode whose last byte is `last`.
     pub(super) fn sista_v1(&mut self, bytecode: B, last: u8) -> Flow {
         match bytecode {
-            B::PushReceiverVariable { index } | B::LongPushReceiverVariable { index } => {
-                self.emit(Op::PushReceiverVariable, 0, index, 0)
-            }
+            B::PushReceiverVariable { index } => self.emit(Op::PushReceiverVariable, 0, index, 0),
+            B::LongPushReceiverVariable { index } => self.long_push_receiver_variable(index),
             B::PushLiteralVariable { index } | B::LongPushLiteralVariable { index } => {
                 self.emit(Op::PushLiteralVariable, 0, index, 0)
             }
@@ -73,11 +72,12 @@ impl Translation {
     /// Stores, arrays and closures.
     fn sista_v1_store(&mut self, bytecode: B) -> Flow {
         match bytecode {
-            B::PopIntoReceiverVariable { index } | B::LongPopIntoReceiverVariable { index } => {
+            B::PopIntoReceiverVariable { index } => {
                 self.emit(Op::StoreReceiverVariable, 1, index, 0)
             }
+            B::LongPopIntoReceiverVariable { index } => self.long_store_receiver_variable(index, 1),
             B::LongStoreIntoReceiverVariable { index } => {
-                self.emit(Op::StoreReceiverVariable, 0, index, 0)
+                self.long_store_receiver_variable(index, 0)
             }
             B::LongPopIntoLiteralVariable { index } => {
                 self.emit(Op::StoreLiteralVariable, 1, index, 0)

@@ -12,12 +12,14 @@ impl Translation {
     /// Translate one bytecode whose last byte is `last`.
     pub(super) fn v3(&mut self, bytecode: B, last: u8) -> Flow {
         match bytecode {
-            B::PushReceiverVariable { index } => self.v3_push(0, index),
+            B::PushReceiverVariable { index } => self.emit(Op::PushReceiverVariable, 0, index, 0),
             B::PushTemporary { index } => self.v3_push(1, index),
             B::PushLiteral { index } => self.v3_push(2, index),
             B::PushLiteralVariable { index } => self.v3_push(3, index),
             B::ExtendedPush { index, kind } => self.v3_push(kind, index),
-            B::PopIntoReceiverVariable { index } => self.v3_store(0, index, 1),
+            B::PopIntoReceiverVariable { index } => {
+                self.emit(Op::StoreReceiverVariable, 1, index, 0)
+            }
             B::PopIntoTemporary { index } => self.v3_store(1, index, 1),
             B::ExtendedStore { index, kind } => self.v3_store(kind, index, 0),
             B::ExtendedPopInto { index, kind } => self.v3_store(kind, index, 1),
@@ -74,7 +76,7 @@ impl Translation {
 
     fn v3_push(&mut self, kind: i32, index: i32) -> Flow {
         let operation = match kind {
-            0 => Op::PushReceiverVariable,
+            0 => return self.long_push_receiver_variable(index),
             1 => Op::PushTemp,
             2 => Op::PushLiteral,
             _ => Op::PushLiteralVariable,
@@ -84,7 +86,7 @@ impl Translation {
 
     fn v3_store(&mut self, kind: i32, index: i32, pop: u8) -> Flow {
         let operation = match kind {
-            0 => Op::StoreReceiverVariable,
+            0 => return self.long_store_receiver_variable(index, pop),
             1 => Op::StoreTemp,
             _ => Op::StoreLiteralVariable,
         };

@@ -30,6 +30,14 @@ impl FreeLists {
         self.bytes
     }
 
+    /// Bytes of the largest chunk; 0 when there is none.
+    pub fn largest(&self) -> u64 {
+        match self.large.last() {
+            Some(chunk) => chunk.0,
+            None => u64::from(self.present.checked_ilog2().unwrap_or(0)) * WORD,
+        }
+    }
+
     /// Forget all chunks.
     pub fn clear(&mut self) {
         self.small.iter_mut().for_each(Vec::clear);

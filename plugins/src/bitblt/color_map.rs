@@ -5,11 +5,14 @@
 
 use super::BlitError;
 
+/// Red, green, blue, alpha: mask of the source, then shift (left if positive).
+pub type Components = [(u32, i32); 4];
+
 /// A colour map: components moved by masks and shifts, then a table.
 #[derive(Debug)]
 pub struct ColorMap<'a> {
     /// Red, green, blue, alpha: mask of the source, then shift (left if positive).
-    pub components: Option<[(u32, i32); 4]>,
+    pub components: Option<Components>,
     /// The table, of a power of two entries.
     pub table: Option<&'a mut [u32]>,
     /// Whether it is a ColorMap object rather than a Bitmap.
@@ -19,9 +22,8 @@ pub struct ColorMap<'a> {
 impl<'a> ColorMap<'a> {
     /// A map from a plain Bitmap, with the components its size implies.
     pub fn from_table(table: &'a mut [u32], source_depth: u32, dest_depth: u32) -> Self {
-        let bits = table_bits(table.len());
         Self {
-            components: implied_components(source_depth, dest_depth, bits),
+            components: implied_components(source_depth, dest_depth, table.len()),
             table: Some(table),
             new_style: false,
         }
@@ -43,10 +45,8 @@ impl<'a> ColorMap<'a> {
     pub fn map(&self, pixel: u32) -> u32 {
         let mut value = pixel;
         if let Some(parts) = &self.components {
-            value = parts.iter().fold(0, |sum, &(mask, by)| sum | shifted(pixel & mask, by));
-            if value == 0 && pixel != 0 {
-                value = 1;
-            }
+            let wide = parts.iter().fold(0, |sum, &(mask, by)| sum | shifted(pixel & mask, by));
+            value = if wide == 0 && pixel != 0 { 1 } else { wide as u32 };
         }
         match &self.table {
             Some(table) => {
@@ -66,8 +66,9 @@ fn table_bits(len: usize) -> u32 {
     }
 }
 
-fn shifted(value: u32, by: i32) -> u32 {
-    let distance = by.unsigned_abs();
+/// Wide enough that what is shifted out still counts as a colour.
+fn shifted(value: u32, by: i32) -> u64 {
+    let (value, distance) = (u64::from(value), by.unsigned_abs());
     if by < 0 { value.checked_shr(distance) } else { value.checked_shl(distance) }.unwrap_or(0)
 }
 
@@ -79,14 +80,17 @@ fn color_bits(depth: u32) -> Option<u32> {
     }
 }
 
-fn implied_components(source: u32, dest: u32, table_bits: u32) -> Option<[(u32, i32); 4]> {
+/// The conversion that a map without masks implies: from the depth of the source to the components
+/// that a table of `entries` has, or to the depth of the destination.
+pub fn implied_components(source: u32, dest: u32, entries: usize) -> Option<Components> {
     let from = color_bits(source)?;
+    let table_bits = table_bits(entries);
     let to = if table_bits == 0 { color_bits(dest)? } else { table_bits };
     component_shift(from, to)
 }
 
 /// Masks and shifts that change the bits of each component; none if they agree.
-pub(super) fn component_shift(from: u32, to: u32) -> Option<[(u32, i32); 4]> {
+pub(super) fn component_shift(from: u32, to: u32) -> Option<Components> {
     let delta = to as i32 - from as i32;
     if delta == 0 {
         return None;

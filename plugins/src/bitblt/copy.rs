@@ -1,11 +1,12 @@
 //! `copyBits`: clips a blit and combines it word by word.
 //!
-//! Owns clipping, direction, masks and the gathering of source words. It must
-//! not know what a rule computes. Facts: `clipRange`, `copyLoop`,
+//! Owns clipping and the direction of the walk. It must not know what a rule computes. Facts: `clipRange`, `copyLoop`,
 //! `copyLoopPixMap` and `checkSourceOverlap` in VMMaker.
 
-use super::color_map::ColorMap;
+use super::blend::{blend, is_direct};
+use super::gather::{Skew, pick};
 use super::rules::Rules;
+use super::span::Span;
 use super::{BlitError, BlitParameters, Form, FormShape, Source};
 
 /// What a blit did.
@@ -46,28 +47,32 @@ impl Area {
 
 /// Clips one axis: (destination, source, extent), `limit` being the source's.
 fn clip_axis(
-    dest: i32,
-    source: i32,
-    extent: i32,
-    clip: (i32, i32),
+    dest: i64,
+    source: i64,
+    extent: i64,
+    clip: (i64, i64),
     form: i32,
     limit: Option<i32>,
 ) -> (i32, i32, i32) {
-    let start = i64::from(clip.0.max(0));
-    let end = (i64::from(clip.0) + i64::from(clip.1)).min(i64::from(form));
-    let (mut low, high) = (i64::from(dest), (i64::from(dest) + i64::from(extent)).min(end));
-    let offset = i64::from(source) - low;
-    low = low.max(start);
-    let mut high = high;
+    let end = clip.0.saturating_add(clip.1).min(i64::from(form));
+    let offset = source.saturating_sub(dest);
+    let mut low = dest.max(clip.0).max(0);
+    let mut high = dest.saturating_add(extent).min(end);
     if let Some(limit) = limit {
-        low = low.max(-offset);
-        high = high.min(i64::from(limit) - offset);
+        low = low.max(offset.saturating_neg());
+        high = high.min(i64::from(limit).saturating_sub(offset));
     }
     if high <= low {
         return (0, 0, 0);
     }
-    let from = i32::try_from(low + offset).unwrap_or(0);
+    let from = i32::try_from(low.saturating_add(offset)).unwrap_or(0);
     (low as i32, from, (high - low) as i32)
+}
+
+/// Whether clipping leaves nothing to draw.
+pub fn is_empty(p: &BlitParameters<'_>, dest: FormShape, source: Option<FormShape>) -> bool {
+    let area = clip(p, dest, source);
+    area.width <= 0 || area.height <= 0
 }
 
 pub(super) fn clip(p: &BlitParameters<'_>, dest: FormShape, source: Option<FormShape>) -> Area {
@@ -94,9 +99,6 @@ pub(super) fn check(
     if let Some(map) = &p.color_map {
         map.check()?;
     }
-    if matches!(p.combination_rule, 34 | 41) && dest.shape.depth < 32 {
-        return Err(BlitError::UnsupportedDepth);
-    }
     if let Source::Other(shape, bits) = source {
         shape.check(bits)?;
     }
@@ -111,6 +113,7 @@ pub(super) fn rules<'p, 'm>(p: &'p mut BlitParameters<'m>, dest: FormShape) -> R
         dest_mask: 0,
         source_alpha: p.source_alpha,
         component_color: p.component_alpha_color,
+        gamma: [p.gamma, p.ungamma],
         bit_count: 0,
         map: p.color_map.as_mut(),
     }
@@ -139,54 +142,86 @@ pub fn copy_bits(
     }
     let halftone = p.halftone_form.filter(|_| !constant);
     let mut rules = rules(p, dest.shape);
-    let (first, last) = word_range(dest.shape, area);
-    // A form copied onto itself is walked away from what is still to be read.
-    let same = matches!(source, Source::Same);
-    let upward = same && area.y > area.source_y;
-    let leftward = same && area.y == area.source_y && area.x > area.source_x;
-    let direct = Direct::of(rules.rule, dest.shape, source, &rules.map);
-    for step in 0..area.height {
-        let row = if upward { area.height - 1 - step } else { step };
-        let ink = halftone.map_or(u32::MAX, |h| h[(area.y + row) as usize % h.len()]);
-        for column in 0..=last - first {
-            let word = if leftward { last - column } else { first + column };
-            let index = (area.y + row) as usize * dest.shape.pitch + word;
-            let old = dest.bits[index];
-            let gathered = match source {
-                Source::None => u32::MAX,
-                Source::Same => {
-                    gather(&area, row, word, dest.shape, dest.shape, dest.bits, &rules.map)
-                }
-                Source::Other(shape, bits) => {
-                    gather(&area, row, word, dest.shape, shape, bits, &rules.map)
-                }
-            };
-            let mask = word_mask(dest.shape, &area, word);
-            rules.dest_mask = mask;
-            let ink = if direct.0 { u32::MAX } else { ink };
-            let skipped = direct.0 && gathered >> 24 == 0;
-            let new = if skipped { old } else { rules.merge(gathered & ink, old) };
-            dest.bits[index] = new & mask | old & !mask;
-        }
+    if let Source::Other(shape, bits) = source
+        && is_direct(rules.rule, shape, dest.shape, rules.map.is_some())
+    {
+        blend(&rules, &area, dest, shape, bits);
+        return Ok(area.affected(0));
+    }
+    match from {
+        None => fill(&mut rules, &area, dest, halftone),
+        Some(shape) => combine(&mut rules, &area, dest, (shape, source), halftone),
     }
     Ok(area.affected(rules.bit_count))
 }
 
-/// Whether rule 34 takes its short way, which knows neither halftone nor map
-/// and leaves the destination where the source is transparent.
-struct Direct(bool);
+/// The word of the halftone for a row.
+fn ink(halftone: Option<&[u32]>, row: i32) -> u32 {
+    halftone.map_or(u32::MAX, |words| words[row as usize % words.len()])
+}
 
-impl Direct {
-    fn of(rule: u32, dest: FormShape, source: Source<'_>, map: &Option<&mut ColorMap<'_>>) -> Self {
-        let deep = matches!(source, Source::Other(shape, _) if shape.depth == 32);
-        Self(rule == 34 && dest.depth == 32 && deep && map.is_none())
+/// Combines the halftone alone.
+fn fill(rules: &mut Rules<'_, '_>, area: &Area, dest: &mut Form<'_>, halftone: Option<&[u32]>) {
+    let span = Span::new(dest.shape, area);
+    for y in area.y..area.y + area.height {
+        let ink = ink(halftone, y);
+        let at = y as usize * dest.shape.pitch + span.first;
+        let row = &mut dest.bits[at..at + span.words];
+        rules.merge_edges(row, &span, |_| ink, false);
+        if let Some(inner) = row.get_mut(1..span.words - 1) {
+            rules.merge_ink(inner, ink);
+        }
     }
 }
 
-/// The first and the last word of a row that the area touches.
-pub(super) fn word_range(shape: FormShape, area: Area) -> (usize, usize) {
-    let pixels = shape.pixels_per_word() as i32;
-    ((area.x / pixels) as usize, ((area.x + area.width - 1) / pixels) as usize)
+/// Words that are gathered at once.
+const CHUNK: usize = 64;
+
+/// Combines a source.
+fn combine(
+    rules: &mut Rules<'_, '_>,
+    area: &Area,
+    dest: &mut Form<'_>,
+    (shape, source): (FormShape, Source<'_>),
+    halftone: Option<&[u32]>,
+) {
+    // A form copied onto itself is walked away from what is still to be read.
+    let same = matches!(source, Source::Same);
+    let upward = same && area.y > area.source_y;
+    let leftward = same && area.y == area.source_y && area.x > area.source_x;
+    let span = Span::new(dest.shape, area);
+    let to = dest.shape;
+    let alike = shape.depth == to.depth && shape.msb == to.msb && rules.map.is_none();
+    let skew = alike.then(|| Skew::new(to, area, &span, leftward));
+    let mut buffer = [0; CHUNK];
+    for step in 0..area.height {
+        let row = if upward { area.height - 1 - step } else { step };
+        let ink = ink(halftone, area.y + row);
+        let at = (area.y + row) as usize * to.pitch + span.first;
+        let base = (area.source_y + row) as usize * shape.pitch;
+        let mut done = 0;
+        while done < span.words {
+            let count = CHUNK.min(span.words - done);
+            let first = if leftward { span.words - done - count } else { done };
+            let gathered = &mut buffer[..count];
+            let bits = match source {
+                Source::Other(_, bits) => bits,
+                _ => &*dest.bits,
+            };
+            match &skew {
+                Some(skew) => skew.gather(bits, base, &span, first, gathered),
+                None => {
+                    pick((shape, bits), to, (area, row), first, rules.map.as_deref(), gathered);
+                }
+            }
+            if ink != u32::MAX {
+                gathered.iter_mut().for_each(|word| *word &= ink);
+            }
+            let words = &mut dest.bits[at + first..at + first + count];
+            rules.merge_span(words, gathered, &span, first, skew.is_none());
+            done += count;
+        }
+    }
 }
 
 /// Columns of the area in a word, relative to its left edge.
@@ -194,36 +229,4 @@ pub(super) fn columns(shape: FormShape, area: &Area, word: usize) -> std::ops::R
     let pixels = shape.pixels_per_word() as i32;
     let start = word as i32 * pixels - area.x;
     start.max(0)..(start + pixels).min(area.width)
-}
-
-/// The bits of a word that lie in the area.
-pub(super) fn word_mask(shape: FormShape, area: &Area, word: usize) -> u32 {
-    let inside = columns(shape, area, word);
-    if inside.len() == shape.pixels_per_word() as usize {
-        return u32::MAX;
-    }
-    inside.fold(0, |mask, column| mask | shape.pixel_mask() << shape.shift(area.x + column))
-}
-
-/// The source pixels that belong to one word of the destination, mapped.
-fn gather(
-    area: &Area,
-    row: i32,
-    word: usize,
-    dest: FormShape,
-    shape: FormShape,
-    bits: &[u32],
-    map: &Option<&mut ColorMap<'_>>,
-) -> u32 {
-    let y = area.source_y + row;
-    let inside = columns(dest, area, word);
-    let aligned = (area.x - area.source_x) % shape.pixels_per_word() as i32 == 0;
-    if map.is_none() && aligned && shape.depth == dest.depth && shape.msb == dest.msb {
-        return bits[shape.word_index(area.source_x + inside.start, y)];
-    }
-    inside.fold(0, |sum, column| {
-        let pixel = shape.pixel(bits, area.source_x + column, y);
-        let value = map.as_ref().map_or(pixel, |map| map.map(pixel));
-        sum | (value & dest.pixel_mask()) << dest.shift(area.x + column)
-    })
 }

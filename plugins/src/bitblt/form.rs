@@ -73,7 +73,11 @@ impl FormShape {
         word >> self.shift(x) & self.pixel_mask()
     }
 
-    pub(super) fn check(&self, bits: &[u32]) -> Result<(), BlitError> {
+    /// Check that the words hold all pixels.
+    ///
+    /// # Errors
+    /// `BadBits` when they are too few.
+    pub fn check(&self, bits: &[u32]) -> Result<(), BlitError> {
         match self.pitch.checked_mul(self.height as usize) {
             Some(words) if words <= bits.len() => Ok(()),
             _ => Err(BlitError::BadBits),
@@ -108,4 +112,19 @@ pub enum Source<'a> {
 pub fn pixel_value_at(shape: FormShape, bits: &[u32], x: i32, y: i32) -> Result<u32, BlitError> {
     shape.check(bits)?;
     Ok(shape.pixel(bits, x, y))
+}
+
+/// Replace the pixel at a point, and answer what it was.
+///
+/// # Errors
+/// `BadBits` when the words are fewer than the shape says, or the point is outside.
+pub fn put_pixel(form: &mut Form<'_>, x: i32, y: i32, value: u32) -> Result<u32, BlitError> {
+    let shape = form.shape;
+    shape.check(form.bits)?;
+    if x < 0 || y < 0 || x >= shape.width || y >= shape.height {
+        return Err(BlitError::BadBits);
+    }
+    let old = shape.pixel(form.bits, x, y);
+    form.bits[shape.word_index(x, y)] ^= ((old ^ value) & shape.pixel_mask()) << shape.shift(x);
+    Ok(old)
 }

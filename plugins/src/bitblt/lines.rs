@@ -14,10 +14,10 @@ pub fn draw_loop(
     p: &mut BlitParameters<'_>,
     dest: &mut Form<'_>,
     source: Source<'_>,
-    delta_x: i32,
-    delta_y: i32,
+    delta_x: i64,
+    delta_y: i64,
 ) -> Result<Affected, BlitError> {
-    let (across, down) = (i64::from(delta_x).abs(), i64::from(delta_y).abs());
+    let (across, down) = (delta_x.saturating_abs(), delta_y.saturating_abs());
     let (long, short) = (across.max(down), across.min(down));
     let mut error = long / 2;
     let mut all = Affected::default();
@@ -40,7 +40,8 @@ pub fn draw_loop(
     Ok(all)
 }
 
-fn union(a: Affected, b: Affected) -> Affected {
+/// The smallest area that holds both.
+pub fn union(a: Affected, b: Affected) -> Affected {
     if a.left >= a.right {
         return b;
     }

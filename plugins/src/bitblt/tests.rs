@@ -4,6 +4,8 @@
 
 use super::*;
 
+const DEPTHS: [i32; 12] = [1, 2, 4, 8, 16, 32, -1, -2, -4, -8, -16, -32];
+
 fn noise(len: usize, seed: u32) -> Vec<u32> {
     let mut state = seed;
     (0..len)
@@ -40,7 +42,7 @@ fn params(rule: u32) -> BlitParameters<'static> {
 
 #[test]
 fn bitwise_rules_agree_with_the_truth_table_at_every_depth() {
-    for depth in [1, 2, 4, 8, 16, 32, -1, -2, -4, -8, -16, -32] {
+    for depth in DEPTHS {
         let shape = FormShape::new(50, 7, depth).unwrap();
         let source = noise(shape.pitch * 7, 7);
         let before = noise(shape.pitch * 7, 9);
@@ -69,16 +71,19 @@ fn bitwise_rules_agree_with_the_truth_table_at_every_depth() {
 
 #[test]
 fn a_form_scrolls_onto_itself() {
-    for (dx, dy) in [(3, 0), (-3, 0), (0, 2), (0, -2), (5, 1), (-4, 1), (1, -1)] {
-        let shape = FormShape::new(60, 9, 4).unwrap();
+    let moves = [(3, 0), (-3, 0), (0, 2), (0, -2), (5, 1), (-4, 1), (1, -1), (9, 0), (40, 0)];
+    for (depth, (dx, dy)) in DEPTHS.iter().flat_map(|depth| moves.map(|by| (*depth, by))) {
+        let shape = FormShape::new(100, 9, depth).unwrap();
         let before = noise(shape.pitch * 9, 21);
         let mut after = before.clone();
         let mut p = BlitParameters { width: 40, source_x: 10, source_y: 2, ..params(3) };
-        (p.dest_x, p.dest_y) = (10 + dx, 2 + dy);
+        (p.dest_x, p.dest_y) = (i64::from(10 + dx), i64::from(2 + dy));
         copy_bits(&mut p, &mut Form { shape, bits: &mut after }, Source::Same).unwrap();
-        for (x, y) in (0..5).flat_map(|y| (0..40).map(move |x| (x, y))) {
-            let wanted = shape.pixel(&before, 10 + x, 2 + y);
-            assert_eq!(shape.pixel(&after, 10 + dx + x, 2 + dy + y), wanted, "{dx},{dy}");
+        for (x, y) in (0..9).flat_map(|y| (0..100).map(move |x| (x, y))) {
+            let moved = (10 + dx..50 + dx).contains(&x) && (2 + dy..7 + dy).contains(&y);
+            let from = if moved { (x - dx, y - dy) } else { (x, y) };
+            let wanted = shape.pixel(&before, from.0, from.1);
+            assert_eq!(shape.pixel(&after, x, y), wanted, "depth {depth} by {dx},{dy} at {x},{y}");
         }
     }
 }

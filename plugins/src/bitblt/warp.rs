@@ -3,8 +3,10 @@
 //! Owns fixed-point sampling, 14 bits after the point, and smoothing. It must
 //! not know rules. Facts: `warpLoop` and `warpPickSmoothPixels:…` in VMMaker.
 
+use super::blend::widen;
 use super::color_map::component_shift;
-use super::copy::{Area, check, clip, columns, rules, word_mask, word_range};
+use super::copy::{Area, check, clip, columns, rules};
+use super::span::Span;
 use super::{Affected, BlitError, BlitParameters, Form, FormShape, Source};
 
 /// The fields that a WarpBlt adds.
@@ -12,7 +14,7 @@ use super::{Affected, BlitError, BlitParameters, Form, FormShape, Source};
 pub struct WarpParameters<'a> {
     /// `p1x p1y` to `p4x p4y` (top left, bottom left, bottom right, top right)
     /// with 14 bits after the binary point.
-    pub corners: [(i32, i32); 4],
+    pub corners: [(i64, i64); 4],
     /// Samples on each side of a pixel, at least 1.
     pub smoothing: u32,
     /// Colours of the source's pixels, needed to smooth depths below 16.
@@ -55,7 +57,7 @@ impl Sampler<'_> {
     fn color(&self, pixel: u32) -> u32 {
         match self.shape.depth {
             32 => pixel,
-            16 => (pixel & 31) << 3 | (pixel & 0x3E0) << 6 | (pixel & 0x7C00) << 9,
+            16 => widen(pixel),
             _ => self.source_map.and_then(|map| map.get(pixel as usize)).copied().unwrap_or(0),
         }
     }
@@ -63,7 +65,7 @@ impl Sampler<'_> {
     /// The mean of the samples of one pixel; none when it is transparent.
     fn smooth(&self, at: Point, across: Point, down: Point) -> Option<u32> {
         let n = self.smoothing;
-        let part = |p: Point| Point { x: p.x.div_euclid(n), y: p.y.div_euclid(n) };
+        let part = |p: Point| Point { x: p.x / n, y: p.y / n };
         let (across, down) = (part(across), part(down));
         let (mut sums, mut count) = ([0u64; 4], 0u64);
         for j in 0..n {
@@ -113,6 +115,8 @@ fn widen_map(p: &mut BlitParameters<'_>, depth: u32) -> Option<[(u32, i32); 4]> 
             let bits = map.bits_per_color();
             if map.table.is_some() {
                 map.components = component_shift(8, bits);
+            } else if depth == 16 {
+                map.components = component_shift(8, 5);
             }
             None
         }
@@ -148,11 +152,12 @@ pub fn warp_bits(
     let walk = Walk::new(p, w, area);
     let halftone = p.halftone_form;
     let mut rules = rules(p, dest.shape);
-    let (first, last) = word_range(dest.shape, area);
+    let span = Span::new(dest.shape, &area);
     for row in 0..area.height {
         let (start, across) = walk.row(row);
         let ink = halftone.map_or(u32::MAX, |h| h[(area.y + row) as usize % h.len()]);
-        for word in first..=last {
+        for part in 0..span.words {
+            let word = span.first + part;
             let gathered = columns(dest.shape, &area, word).fold(0, |sum, column| {
                 let n = i64::from(column);
                 let at = Point { x: start.x + n * across.x, y: start.y + n * across.y };
@@ -169,7 +174,7 @@ pub fn warp_bits(
                 sum | (value & dest.shape.pixel_mask()) << dest.shape.shift(area.x + column)
             });
             let index = (area.y + row) as usize * dest.shape.pitch + word;
-            let (old, mask) = (dest.bits[index], word_mask(dest.shape, &area, word));
+            let (old, mask) = (dest.bits[index], span.mask(part));
             rules.dest_mask = mask;
             dest.bits[index] = rules.merge(gathered & ink, old & mask) & mask | old & !mask;
         }
@@ -189,14 +194,13 @@ struct Walk {
 
 impl Walk {
     fn new(p: &BlitParameters<'_>, w: &WarpParameters<'_>, area: Area) -> Self {
-        let rows = i64::from(p.height.saturating_sub(1).max(1));
-        let steps = i64::from(p.width.saturating_sub(1).max(1));
-        let corner = |index: usize| (i64::from(w.corners[index].0), i64::from(w.corners[index].1));
+        let rows = p.height.saturating_sub(1).max(1);
+        let steps = p.width.saturating_sub(1).max(1);
+        let corner = |index: usize| w.corners[index];
         let (p1, p2, p3, p4) = (corner(0), corner(1), corner(2), corner(3));
         let ((lx, dx), (ly, dy)) = (edge(p1.0, p2.0, rows), edge(p1.1, p2.1, rows));
         let ((rx, ex), (ry, ey)) = (edge(p4.0, p3.0, rows), edge(p4.1, p3.1, rows));
-        let skipped =
-            (i64::from(area.x) - i64::from(p.dest_x), i64::from(area.y) - i64::from(p.dest_y));
+        let skipped = (i64::from(area.x) - p.dest_x, i64::from(area.y) - p.dest_y);
         Self {
             left: Point { x: lx, y: ly },
             right: Point { x: rx, y: ry },

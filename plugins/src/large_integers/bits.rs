@@ -1,11 +1,9 @@
 //! Bits: logic, shifts, the highest bit, and the test of a range of bits.
 //!
 //! Owns operations that see a magnitude as a string of bits, and the two's-complement reading of
-//! signed operands. Facts: the reference plugin does logic on magnitudes only and fails for
-//! negative operands (`digitBitLogic:with:opIndex:`); [`bit_logic`] also serves the callers that
-//! want Smalltalk's meaning. Bits are counted from 1, as `anyBitOfMagnitudeFrom:to:` does.
-
-use super::{MAX_BYTES, significant_len};
+//! signed operands. Facts: the reference plugin does logic on non-negative operands only and leaves
+//! the others to the image's code (`digitBitLogic:with:opIndex:`), whose answers [`bit_logic`] gives.
+//! Bits are counted from 1, as `anyBitOfMagnitudeFrom:to:` does.
 
 /// The three bit operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +17,8 @@ pub enum BitOperation {
 }
 
 impl BitOperation {
-    fn apply(self, first: u8, second: u8) -> u8 {
+    #[inline(always)]
+    fn apply(self, first: u64, second: u64) -> u64 {
         match self {
             BitOperation::And => first & second,
             BitOperation::Or => first | second,
@@ -28,107 +27,90 @@ impl BitOperation {
     }
 }
 
-/// A signed operand: sign and little-endian magnitude.
+/// A signed operand: sign and magnitude.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
     /// Whether the value is below zero.
     pub negative: bool,
-    /// The magnitude, little-endian.
-    pub magnitude: &'a [u8],
+    /// The magnitude.
+    pub magnitude: &'a [u64],
 }
 
 impl Signed<'_> {
-    /// The bytes of the value in two's complement, sign-extended without end.
-    fn complement_bytes(self) -> impl Iterator<Item = u8> {
+    /// The limbs of the value in two's complement, sign-extended without end.
+    fn complement(self) -> impl Iterator<Item = u64> {
         let mut carry = self.negative;
-        let flip = if self.negative { 0xFF } else { 0 };
-        let bytes = self.magnitude.iter().copied().chain(std::iter::repeat(0));
-        bytes.map(move |byte| {
+        let flip = if self.negative { u64::MAX } else { 0 };
+        let limbs = self.magnitude.iter().copied().chain(std::iter::repeat(0));
+        limbs.map(move |limb| {
             let digit;
-            (digit, carry) = (byte ^ flip).overflowing_add(u8::from(carry));
+            (digit, carry) = (limb ^ flip).overflowing_add(u64::from(carry));
             digit
         })
     }
 }
 
-/// A bit operation on two magnitudes (non-negative operands). Allocates the answer.
-pub fn bit_operation(operation: BitOperation, first: &[u8], second: &[u8]) -> Vec<u8> {
-    let len = first.len().max(second.len());
-    let padded = |bytes: &[u8]| {
-        let mut padded = bytes.to_vec();
-        padded.resize(len, 0);
-        padded
-    };
-    let (mut result, second) = (padded(first), padded(second));
-    for (byte, other) in result.iter_mut().zip(second) {
-        *byte = operation.apply(*byte, other);
+/// A bit operation with two's-complement meaning. The result's magnitude goes into `result`, which
+/// has one limb more than the longer operand; answers whether it is negative.
+pub fn bit_logic(
+    operation: BitOperation,
+    first: Signed,
+    second: Signed,
+    result: &mut [u64],
+) -> bool {
+    let pairs = first.complement().zip(second.complement());
+    for (place, (one, other)) in result.iter_mut().zip(pairs) {
+        *place = operation.apply(one, other);
     }
-    normalized(result)
-}
-
-/// A bit operation with two's-complement meaning, as (negative, magnitude). Allocates the answer.
-pub fn bit_logic(operation: BitOperation, first: Signed, second: Signed) -> (bool, Vec<u8>) {
-    let len = first.magnitude.len().max(second.magnitude.len()) + 1;
-    let mut result: Vec<u8> = first
-        .complement_bytes()
-        .zip(second.complement_bytes())
-        .take(len)
-        .map(|(one, other)| operation.apply(one, other))
-        .collect();
-    let negative = result[len - 1] & 0x80 != 0;
+    let negative = result.last().is_some_and(|top| *top >> 63 != 0);
     if negative {
-        let value = Signed { negative, magnitude: &result };
-        result = value.complement_bytes().take(len).collect();
+        let mut carry = true;
+        for limb in result {
+            (*limb, carry) = (!*limb).overflowing_add(u64::from(carry));
+        }
     }
-    (negative, normalized(result))
+    negative
 }
 
-/// The magnitude times two to the power `shift`; `None` if that exceeds [`MAX_BYTES`]. Allocates.
-pub fn shift_left(magnitude: &[u8], shift: u64) -> Option<Vec<u8>> {
-    let bits = high_bit(magnitude);
-    if bits == 0 {
-        return Some(Vec::new());
+/// The magnitude times two to the power `shift` into `result`, which is zero and has as many limbs
+/// more as `shift` has whole limbs, and one.
+pub fn shift_left(magnitude: &[u64], shift: u64, result: &mut [u64]) {
+    let (whole, rest) = ((shift / 64) as usize, shift % 64);
+    let mut carry = 0;
+    for (place, limb) in result[whole..].iter_mut().zip(magnitude) {
+        let shifted = u128::from(*limb) << rest | carry;
+        *place = shifted as u64;
+        carry = shifted >> 64;
     }
-    let len = bits.checked_add(shift)?.div_ceil(8);
-    let len = usize::try_from(len).ok().filter(|&len| len <= MAX_BYTES)?;
-    let (whole, rest) = ((shift / 8) as usize, shift % 8);
-    let mut result = vec![0; len];
-    let mut carry = 0u16;
-    for (index, place) in result[whole..].iter_mut().enumerate() {
-        carry |= u16::from(magnitude.get(index).copied().unwrap_or(0)) << rest;
-        *place = carry as u8;
-        carry >>= 8;
-    }
-    Some(result)
+    result[whole + magnitude.len()] = carry as u64;
 }
 
-/// The magnitude divided by two to the power `shift`, rounded towards zero. Allocates.
-pub fn shift_right(magnitude: &[u8], shift: u64) -> Vec<u8> {
-    let magnitude = &magnitude[..significant_len(magnitude)];
-    let Some(high) = usize::try_from(shift / 8).ok().and_then(|whole| magnitude.get(whole..))
-    else {
-        return Vec::new();
-    };
-    let rest = shift % 8;
-    let next = high.iter().skip(1).copied().chain(std::iter::once(0));
-    let result = high
-        .iter()
-        .zip(next)
-        .map(|(&low, high)| (u16::from_le_bytes([low, high]) >> rest) as u8)
-        .collect();
-    normalized(result)
+/// The magnitude divided by two to the power `shift`, rounded towards zero, in place; answers how
+/// many limbs of it hold the result.
+pub fn shift_right(magnitude: &mut [u64], shift: u64) -> usize {
+    let whole = usize::try_from(shift / 64).unwrap_or(usize::MAX).min(magnitude.len());
+    let count = magnitude.len() - whole;
+    magnitude.copy_within(whole.., 0);
+    let magnitude = &mut magnitude[..count];
+    for index in 0..count {
+        let high = magnitude.get(index + 1).copied().unwrap_or(0);
+        let both = u128::from(high) << 64 | u128::from(magnitude[index]);
+        magnitude[index] = (both >> (shift % 64)) as u64;
+    }
+    count
 }
 
 /// The index of the highest bit set, counted from 1; 0 for zero.
-pub fn high_bit(magnitude: &[u8]) -> u64 {
-    match significant_len(magnitude) {
-        0 => 0,
-        len => len as u64 * 8 - u64::from(magnitude[len - 1].leading_zeros()),
+fn high_bit(magnitude: &[u64]) -> u64 {
+    let magnitude = super::limbs::trimmed(magnitude);
+    match magnitude.last() {
+        None => 0,
+        Some(top) => magnitude.len() as u64 * 64 - u64::from(top.leading_zeros()),
     }
 }
 
 /// Whether any bit from `start` to `stop`, counted from 1, is set; `None` for an index below 1.
-pub fn any_bit(magnitude: &[u8], start: i64, stop: i64) -> Option<bool> {
+pub fn any_bit(magnitude: &[u64], start: i64, stop: i64) -> Option<bool> {
     if start < 1 || stop < 1 {
         return None;
     }
@@ -136,23 +118,18 @@ pub fn any_bit(magnitude: &[u8], start: i64, stop: i64) -> Option<bool> {
     if start > stop {
         return Some(false);
     }
-    let (first, last) = (((start - 1) / 8) as usize, ((stop - 1) / 8) as usize);
-    let first_mask = 0xFFu8 << ((start - 1) % 8);
-    let last_mask = 0xFFu8 >> (7 - (stop - 1) % 8);
+    let (first, last) = (((start - 1) / 64) as usize, ((stop - 1) / 64) as usize);
+    let first_mask = u64::MAX << ((start - 1) % 64);
+    let last_mask = u64::MAX >> (63 - (stop - 1) % 64);
     let found = (first..=last).any(|index| {
-        let mut byte = magnitude[index];
+        let mut limb = magnitude[index];
         if index == first {
-            byte &= first_mask;
+            limb &= first_mask;
         }
         if index == last {
-            byte &= last_mask;
+            limb &= last_mask;
         }
-        byte != 0
+        limb != 0
     });
     Some(found)
-}
-
-fn normalized(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.truncate(significant_len(&bytes));
-    bytes
 }

@@ -1,70 +1,61 @@
 //! Division with remainder.
 //!
-//! Owns short division and Knuth's algorithm D (TAOCP vol. 2, 4.3.1) on 64-bit limbs. Must not
-//! know signs: the quotient of the magnitudes is the truncated quotient.
+//! Owns Knuth's algorithm D (TAOCP vol. 2, 4.3.1) with the divisor's top limb divided by through its
+//! reciprocal (Möller and Granlund, "Improved division by invariant integers", 2011). Must not know
+//! signs: the quotient of the magnitudes is the truncated quotient.
 
-use super::limbs::{add_into, from_bytes, into_bytes};
+use super::limbs::add_into;
 
-/// Quotient and remainder of two magnitudes, or `None` for a zero divisor. Allocates both.
-pub fn divide(dividend: &[u8], divisor: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (mut dividend, mut divisor) = (from_bytes(dividend), from_bytes(divisor));
-    match divisor.len() {
-        0 => None,
-        1 => {
-            let remainder = divide_short(&mut dividend, divisor[0]);
-            Some((into_bytes(&dividend), into_bytes(&[remainder])))
-        }
-        _ if dividend.len() < divisor.len() => Some((Vec::new(), into_bytes(&dividend))),
-        _ => {
-            let (quotient, remainder) = divide_long(&mut dividend, &mut divisor);
-            Some((into_bytes(&quotient), into_bytes(remainder)))
-        }
-    }
-}
-
-/// Divides in place by one limb; answers the remainder.
-fn divide_short(limbs: &mut [u64], divisor: u64) -> u64 {
-    let mut remainder = 0;
-    for limb in limbs.iter_mut().rev() {
-        let value = wide(remainder, *limb);
-        *limb = (value / u128::from(divisor)) as u64;
-        remainder = (value % u128::from(divisor)) as u64;
-    }
-    remainder
-}
-
-/// Algorithm D: the divisor has at least two limbs and the dividend not fewer than the divisor.
-fn divide_long<'a>(dividend: &'a mut Vec<u64>, divisor: &mut [u64]) -> (Vec<u64>, &'a [u64]) {
+/// Divides in place. The dividend has one more limb, zero, on top; the divisor has at least one limb
+/// and no high zero limbs; the quotient has as many limbs as the dividend has more than the divisor.
+/// Leaves the remainder in the low limbs of the dividend, as many as the divisor has, and the divisor
+/// changed.
+pub fn divide(dividend: &mut [u64], divisor: &mut [u64], quotient: &mut [u64]) {
     let count = divisor.len();
     let shift = divisor[count - 1].leading_zeros();
     shift_up(divisor, shift);
-    dividend.push(0);
     shift_up(dividend, shift);
-    let places = dividend.len() - count;
-    let mut quotient = vec![0; places];
-    for place in (0..places).rev() {
-        let window = &mut dividend[place..=place + count];
-        let mut digit = estimate(window, divisor);
-        if subtract_multiple(window, divisor, digit) {
-            digit -= 1;
-            add_into(window, divisor);
+    let top = Reciprocal::new(divisor[count - 1]);
+    if count == 1 {
+        divide_short(dividend, &top, quotient);
+    } else {
+        for (place, digit) in quotient.iter_mut().enumerate().rev() {
+            *digit = quotient_digit(&mut dividend[place..=place + count], divisor, &top);
         }
-        quotient[place] = digit;
     }
     shift_down(&mut dividend[..count], shift);
-    (quotient, &dividend[..count])
+}
+
+/// Divides by one limb; the dividend's top limb is below it.
+fn divide_short(dividend: &mut [u64], divisor: &Reciprocal, quotient: &mut [u64]) {
+    let mut remainder = dividend[quotient.len()];
+    for (limb, digit) in dividend.iter().zip(quotient).rev() {
+        (*digit, remainder) = divisor.divide(remainder, *limb);
+    }
+    dividend[0] = remainder;
+}
+
+/// A digit of the quotient; subtracts its multiple of the divisor from the window of the dividend.
+fn quotient_digit(window: &mut [u64], divisor: &[u64], top: &Reciprocal) -> u64 {
+    let mut digit = estimate(window, divisor, top);
+    if subtract_multiple(window, divisor, digit) {
+        digit -= 1;
+        add_into(window, divisor);
+    }
+    digit
 }
 
 /// The estimated quotient digit; at most one too large.
-fn estimate(window: &[u64], divisor: &[u64]) -> u64 {
+fn estimate(window: &[u64], divisor: &[u64], top: &Reciprocal) -> u64 {
     let count = divisor.len();
     let (high, next) = (divisor[count - 1], divisor[count - 2]);
-    let top = wide(window[count], window[count - 1]);
     let (mut digit, mut rest) = if window[count] >= high {
         let digit = u64::MAX;
-        (digit, top - u128::from(digit) * u128::from(high))
+        let rest = wide(window[count], window[count - 1]) - u128::from(digit) * u128::from(high);
+        (digit, rest)
     } else {
-        ((top / u128::from(high)) as u64, top % u128::from(high))
+        let (digit, rest) = top.divide(window[count], window[count - 1]);
+        (digit, u128::from(rest))
     };
     while let Ok(low) = u64::try_from(rest) {
         if u128::from(digit) * u128::from(next) <= wide(low, window[count - 2]) {
@@ -88,6 +79,34 @@ fn subtract_multiple(window: &mut [u64], divisor: &[u64], digit: u64) -> bool {
     let top = &mut window[divisor.len()];
     (*top, borrow) = top.borrowing_sub(carry, borrow);
     borrow
+}
+
+/// A divisor with its top bit set, and ⌊(2¹²⁸ − 1) / divisor⌋ − 2⁶⁴.
+struct Reciprocal {
+    divisor: u64,
+    inverse: u64,
+}
+
+impl Reciprocal {
+    fn new(divisor: u64) -> Reciprocal {
+        Reciprocal { divisor, inverse: (u128::MAX / u128::from(divisor)) as u64 }
+    }
+
+    /// Quotient and remainder of two limbs; the high one is below the divisor.
+    fn divide(&self, high: u64, low: u64) -> (u64, u64) {
+        let product = u128::from(self.inverse) * u128::from(high) + wide(high, low);
+        let mut quotient = ((product >> 64) as u64).wrapping_add(1);
+        let mut remainder = low.wrapping_sub(quotient.wrapping_mul(self.divisor));
+        if remainder > product as u64 {
+            quotient = quotient.wrapping_sub(1);
+            remainder = remainder.wrapping_add(self.divisor);
+        }
+        if remainder >= self.divisor {
+            quotient = quotient.wrapping_add(1);
+            remainder -= self.divisor;
+        }
+        (quotient, remainder)
+    }
 }
 
 /// Two limbs as one value.

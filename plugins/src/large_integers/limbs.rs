@@ -1,35 +1,9 @@
-//! Magnitudes as 64-bit limbs, least significant first, without high zero limbs.
+//! Sum, difference and product of magnitudes. Must not know signs.
 //!
-//! Owns conversion from and to bytes and the loops for sum, difference and product. Must not know
-//! signs. Fact: Knuth, TAOCP vol. 2, 4.3.1 (A, S, M) and 4.3.3 (Karatsuba).
+//! Fact: Knuth, TAOCP vol. 2, 4.3.1 (A, S, M) and 4.3.3 (Karatsuba).
 
 /// Operands with at least this many limbs are multiplied by Karatsuba's method.
 const KARATSUBA_LIMBS: usize = 40;
-
-/// The limbs of a little-endian magnitude, trimmed.
-pub(super) fn from_bytes(bytes: &[u8]) -> Vec<u64> {
-    let bytes = &bytes[..super::significant_len(bytes)];
-    let (whole, rest) = bytes.as_chunks::<8>();
-    let mut limbs = Vec::with_capacity(whole.len() + 2);
-    limbs.extend(whole.iter().map(|chunk| u64::from_le_bytes(*chunk)));
-    if !rest.is_empty() {
-        let mut chunk = [0; 8];
-        chunk[..rest.len()].copy_from_slice(rest);
-        limbs.push(u64::from_le_bytes(chunk));
-    }
-    limbs
-}
-
-/// The bytes of limbs, without high zero bytes.
-pub(super) fn into_bytes(limbs: &[u64]) -> Vec<u8> {
-    let limbs = trimmed(limbs);
-    let mut bytes = Vec::with_capacity(limbs.len() * 8);
-    for limb in limbs {
-        bytes.extend_from_slice(&limb.to_le_bytes());
-    }
-    bytes.truncate(super::significant_len(&bytes));
-    bytes
-}
 
 /// The slice without high zero limbs.
 pub(super) fn trimmed(limbs: &[u64]) -> &[u64] {
@@ -69,23 +43,28 @@ pub(super) fn subtract_from(limbs: &mut [u64], subtrahend: &[u64]) -> bool {
     borrow
 }
 
-/// The product; its length is the sum of the lengths.
-pub(super) fn multiply(first: &[u64], second: &[u64]) -> Vec<u64> {
+/// The product into `product`, which is zero and as long as both operands together. Allocates for
+/// long operands.
+pub fn multiply(first: &[u64], second: &[u64], product: &mut [u64]) {
     let (short, long) = if first.len() <= second.len() { (first, second) } else { (second, first) };
-    let mut product = vec![0; short.len() + long.len()];
     if short.len() < KARATSUBA_LIMBS {
-        multiply_school(short, long, &mut product);
-        return product;
+        return multiply_school(short, long, product);
     }
     // The long operand is cut into pieces of the length of the short one.
     for (index, piece) in long.chunks(short.len()).enumerate() {
         let part = if piece.len() == short.len() {
             karatsuba(short, piece)
         } else {
-            multiply(piece, short)
+            product_of(piece, short)
         };
         add_into(&mut product[index * short.len()..], &part);
     }
+}
+
+/// The product in a vector of its own.
+fn product_of(first: &[u64], second: &[u64]) -> Vec<u64> {
+    let mut product = vec![0; first.len() + second.len()];
+    multiply(first, second, &mut product);
     product
 }
 
@@ -106,9 +85,9 @@ fn karatsuba(first: &[u64], second: &[u64]) -> Vec<u64> {
     let half = first.len() / 2;
     let (first_low, first_high) = first.split_at(half);
     let (second_low, second_high) = second.split_at(half);
-    let low = multiply(first_low, second_low);
-    let high = multiply(first_high, second_high);
-    let mut middle = multiply(&sum_of(first_high, first_low), &sum_of(second_high, second_low));
+    let low = product_of(first_low, second_low);
+    let high = product_of(first_high, second_high);
+    let mut middle = product_of(&sum_of(first_high, first_low), &sum_of(second_high, second_low));
     subtract_from(&mut middle, &low);
     subtract_from(&mut middle, &high);
     let mut product = low;

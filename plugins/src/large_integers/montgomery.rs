@@ -5,12 +5,13 @@
 //! computes the inverse digit from the base that `primMontgomeryDigitLength` answers, so the base
 //! is part of the interface.
 
-use super::limbs::{into_bytes, subtract_from};
+use super::limbs::subtract_from;
 
 /// Bits in a digit of [`montgomery_times_modulo`]; the answer of `primMontgomeryDigitLength`.
 pub const MONTGOMERY_DIGIT_BITS: u32 = 32;
 
-/// `first * second * R^-1 modulo modulus`, with R = 2^(32 n) and n the modulus' count of digits.
+/// `first * second * R^-1 modulo modulus`, with R = 2^(32 n) and n the modulus' count of digits. The
+/// operands are little-endian bytes, the answer is in limbs.
 ///
 /// `inverse` is the negated inverse of the modulus modulo 2^32; another value gives a meaningless
 /// answer. `None` if an operand has more digits than the modulus, or that is empty. Allocates.
@@ -19,7 +20,7 @@ pub fn montgomery_times_modulo(
     second: &[u8],
     modulus: &[u8],
     inverse: u32,
-) -> Option<Vec<u8>> {
+) -> Option<Vec<u64>> {
     let count = modulus.len().div_ceil(4);
     let fits = |bytes: &[u8]| bytes.len().div_ceil(4) <= count;
     if count == 0 || !fits(first) || !fits(second) {
@@ -33,17 +34,16 @@ pub fn montgomery_times_modulo(
         let factor = low.wrapping_mul(inverse);
         accumulate(&mut result, digit, &second, factor, &modulus);
     }
-    let mut result = wide(&result);
-    let modulus = wide(&modulus);
-    let mut reduced = result.clone();
-    if !subtract_from(&mut reduced, &modulus) {
-        result = reduced;
+    let mut reduced = limbs(&result);
+    if subtract_from(&mut reduced, &limbs(&modulus)) {
+        reduced = limbs(&result);
     }
-    // The top digit is dropped as the reference does; it is zero for a right inverse.
-    let mut bytes = into_bytes(&result);
-    bytes.truncate(count * 4);
-    bytes.truncate(super::significant_len(&bytes));
-    Some(bytes)
+    // The digit above the modulus' is dropped as the reference does; it is zero for a right inverse.
+    reduced.truncate(count.div_ceil(2));
+    if count % 2 == 1 {
+        reduced[count / 2] &= u64::from(u32::MAX);
+    }
+    Some(reduced)
 }
 
 /// `result := (result + digit * second + factor * modulus) / 2^32`.
@@ -76,7 +76,7 @@ fn digits(bytes: &[u8], count: usize) -> Vec<u32> {
 }
 
 /// 32-bit digits as 64-bit limbs.
-fn wide(digits: &[u32]) -> Vec<u64> {
+fn limbs(digits: &[u32]) -> Vec<u64> {
     digits
         .chunks(2)
         .map(|pair| u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or(0)) << 32)

@@ -1,0 +1,136 @@
+//! Safepoints: what happens when the stack limit was passed. Collections, external semaphores, timer,
+//! finalization, the interrupt key, and, if the stack really is full, another page.
+//!
+//! Whoever wants the running code to look up zeroes the limit. Objects may move here and nowhere else.
+//! Source: `StackInterpreter>>#checkForEventsMayContextSwitch:`, `#handleStackOverflow`.
+
+use rowel_objmem::layout::special;
+use rowel_objmem::{Address, Oop};
+use std::sync::atomic::Ordering;
+
+use crate::frame::{self, WORD};
+use crate::vm::Vm;
+
+impl Vm {
+    /// The limit of the page that becomes the active one; a request for attention stays.
+    pub(crate) fn set_stack_limit(&mut self, limit: Address) {
+        let old = self.page_limit;
+        self.page_limit = limit.0;
+        // When this fails the limit is 0: somebody asked for attention.
+        let _ =
+            self.stack_limit.compare_exchange(old, limit.0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Do what is waiting to be done. The running frame is complete: its operands are on the stack
+    /// and the program counter is where it goes on.
+    #[cold]
+    #[inline(never)]
+    pub fn attend(&mut self) {
+        // First, so that a request that comes meanwhile is not lost.
+        self.stack_limit.store(self.page_limit, Ordering::Release);
+        if self.registers.sp.0 > self.page_limit || self.frame_end() > self.page_limit {
+            self.grow_stack();
+        }
+        if self.heap.needs_full_collection {
+            self.collect_garbage(true);
+        } else if self.heap.needs_scavenge || self.stress_scavenges {
+            self.collect_garbage(false);
+        }
+        if self.signals.take_dump() {
+            eprintln!("{}", self.print_all_stacks());
+        }
+        if self.signals.take_interrupt() {
+            self.signal_special(special::THE_INTERRUPT_SEMAPHORE);
+        }
+        if self.timer.is_due() {
+            self.signal_special(special::THE_TIMER_SEMAPHORE);
+        }
+        for index in self.signals.take() {
+            self.signal_external(index);
+        }
+        if self.heap.gc.pending_finalizations > 0 {
+            self.heap.gc.pending_finalizations = 0;
+            self.signal_special(special::THE_FINALIZATION_SEMAPHORE);
+        }
+        self.check_low_space();
+        if self.stress_scavenges {
+            self.request_attention();
+        }
+    }
+
+    /// Where the running frame would end if its operand stack were full.
+    fn frame_end(&self) -> u64 {
+        let fp = self.registers.fp;
+        let code = crate::code::CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
+        code.map_or(0, |code| fp.plus(u64::from(code.get().frame_words) * WORD).0)
+    }
+
+    /// Signal the semaphore in the special objects array at `index`, if there is one.
+    pub(crate) fn signal_special(&mut self, index: usize) {
+        let semaphore = self.heap.special(index);
+        self.signal_if_semaphore(semaphore);
+    }
+
+    /// Signal external semaphore `index` (from 1).
+    fn signal_external(&mut self, index: usize) {
+        let table = self.heap.special(special::EXTERNAL_OBJECTS_ARRAY);
+        let is_there = table.is_pointer()
+            && self.heap.format(table).is_indexable_pointers()
+            && index >= 1
+            && index as u64 <= self.heap.slot_count(table);
+        if is_there {
+            let semaphore = self.heap.follow(self.heap.fetch(table, index - 1));
+            self.signal_if_semaphore(semaphore);
+        }
+    }
+
+    fn signal_if_semaphore(&mut self, semaphore: Oop) {
+        let class = self.heap.special(special::CLASS_SEMAPHORE);
+        if semaphore.is_pointer() && self.heap.class_of(semaphore) == class {
+            self.signal_semaphore(semaphore);
+        }
+    }
+
+    /// Tell the image when memory runs low, once, as it asked to be told.
+    fn check_low_space(&mut self) {
+        if self.low_space_threshold == 0 || self.heap.bytes_left() >= self.low_space_threshold {
+            return;
+        }
+        self.low_space_threshold = 0;
+        let running = self.active_process();
+        self.heap.set_special(special::PROCESS_SIGNALING_LOW_SPACE, running);
+        self.signal_special(special::THE_LOW_SPACE_SEMAPHORE);
+    }
+
+    /// The active page is full: go on with the running frame on a page of its own.
+    fn grow_stack(&mut self) {
+        let memory = self.heap.memory();
+        let (fp, sp) = (self.registers.fp, self.registers.sp);
+        let caller = Address(memory.load(fp.plus(frame::CALLER_FP)));
+        if caller == Address(0) {
+            // A single frame fits on any page.
+            return;
+        }
+        let sender = self.marry(caller);
+        let new = self.claim_page(Some(self.active_page));
+        let old = self.zone.page_mut(self.active_page);
+        (old.head_fp, old.head_sp) = (caller, fp);
+        let base = self.zone.page(new).base;
+        memory.copy(fp, base, sp.offset_from(fp));
+        memory.store(base.plus(frame::CALLER_FP), 0);
+        let context = Oop(memory.load(base.plus(frame::CONTEXT)));
+        if context != Oop::ZERO {
+            let frame = Oop::small_integer(base.0 as i64);
+            self.heap.store(context, crate::layout::context::SENDER, frame);
+        }
+        let page = self.zone.page_mut(new);
+        page.caller_context = sender;
+        page.head_fp = base;
+        page.head_sp = base.plus(sp.offset_from(fp));
+        self.registers.fp = base;
+        self.registers.sp = base.plus(sp.offset_from(fp));
+        self.active_page = new;
+        let limit = self.zone.page(new).limit;
+        self.set_stack_limit(limit);
+    }
+}

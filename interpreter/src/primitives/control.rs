@@ -1,0 +1,283 @@
+//! Primitives 81–84, 100, 117–119, 89, 116, 188, 189, 198–207, 218, 221, 222: performing, executing
+//! methods, evaluating blocks, and the caches of all that.
+//!
+//! Source: `InterpreterPrimitives>>#primitivePerform`, `#primitivePerformWithArgs`,
+//! `#primitivePerformInSuperclass`, `StackInterpreterPrimitives>>#primitiveExecuteMethod…`,
+//! `#primitiveClosureValue`, `#primitiveFullClosureValue`, `#primitiveDoPrimitiveWithArgs`,
+//! `#primitiveDoNamedPrimitiveWithArgs`.
+
+use rowel_objmem::Oop;
+use rowel_objmem::layout::class_index;
+
+use crate::code::Action;
+use crate::failure::Failure;
+use crate::method;
+use crate::primitive::{Primitive, PrimitiveResult, Row, control, value};
+use crate::vm::Vm;
+
+/// The rows of this family.
+pub const ROWS: &[Row] = &[
+    control(83, "Perform", perform),
+    control(84, "PerformWithArgs", perform_with_args),
+    value(89, "FlushCache", flush_cache),
+    control(100, "PerformInSuperclass", perform_in_superclass),
+    value(116, "FlushCacheByMethod", flush_cache_by_method),
+    control(118, "DoPrimitiveWithArgs", do_primitive_with_args),
+    value(119, "FlushCacheBySelector", flush_cache_by_selector),
+    control(188, "ExecuteMethodArgsArray", execute_method_args_array),
+    control(189, "ExecuteMethod", execute_method),
+    control(201, "ClosureValue", closure_value),
+    control(202, "ClosureValue", closure_value),
+    control(203, "ClosureValue", closure_value),
+    control(204, "ClosureValue", closure_value),
+    control(205, "ClosureValue", closure_value),
+    control(206, "ClosureValueWithArgs", closure_value_with_args),
+    control(207, "FullClosureValue", closure_value),
+    control(208, "FullClosureValueWithArgs", closure_value_with_args),
+    control(209, "FullClosureValueNoContextSwitch", closure_value),
+    value(214, "VoidVMState", flush_cache),
+    value(215, "VoidVMStateForMethod", flush_cache_by_method),
+    control(218, "DoNamedPrimitiveWithArgs", do_named_primitive_with_args),
+    control(221, "ClosureValueNoContextSwitch", closure_value),
+    control(222, "ClosureValueNoContextSwitch", closure_value),
+];
+
+/// Arguments that can be pushed beyond what the frame was made for.
+const MOST_ARGUMENTS: usize = 15;
+
+fn perform(vm: &mut Vm) -> Result<(), Failure> {
+    let count = vm.argument_count;
+    let selector = vm.argument(0);
+    // Take the selector out from below the arguments proper.
+    for depth in (0..count - 1).rev() {
+        let value = vm.stack_value(depth);
+        vm.set_stack_value(depth + 1, value);
+    }
+    vm.pop(1);
+    vm.send(selector, count - 1, None);
+    Ok(())
+}
+
+/// The elements of the Array `oop`, no more than can be arguments.
+fn elements(vm: &Vm, oop: Oop) -> Result<Vec<Oop>, Failure> {
+    if !vm.heap.has_class_index(oop, class_index::ARRAY) {
+        return Err(Failure::BadArgument);
+    }
+    let count = vm.heap.slot_count(oop) as usize;
+    if count > MOST_ARGUMENTS {
+        return Err(Failure::LimitExceeded);
+    }
+    Ok((0..count).map(|index| vm.heap.fetch(oop, index)).collect())
+}
+
+/// Replace receiver and arguments by `receiver` and `arguments`.
+fn restack(vm: &mut Vm, receiver: Oop, arguments: &[Oop]) {
+    vm.pop(vm.argument_count + 1);
+    vm.push(receiver);
+    for argument in arguments {
+        vm.push(*argument);
+    }
+}
+
+fn perform_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    let arguments = elements(vm, vm.argument(1))?;
+    let (receiver, selector) = (vm.receiver(), vm.argument(0));
+    restack(vm, receiver, &arguments);
+    vm.send(selector, arguments.len(), None);
+    Ok(())
+}
+
+/// `perform:withArguments:inSuperclass:`, or with one more argument in front, the object.
+fn perform_in_superclass(vm: &mut Vm) -> Result<(), Failure> {
+    let (object, selector) = (vm.stack_value(3), vm.stack_value(2));
+    let start = vm.stack_value(0);
+    let arguments = elements(vm, vm.stack_value(1))?;
+    let object = vm.heap.follow(object);
+    let mut class = vm.heap.class_of(object);
+    while class != start {
+        class = vm.superclass_of(class);
+        if class == vm.heap.nil() {
+            return Err(Failure::BadArgument);
+        }
+    }
+    restack(vm, object, &arguments);
+    vm.send_above(start, selector, arguments.len(), None);
+    Ok(())
+}
+
+fn flush_cache(vm: &mut Vm) -> PrimitiveResult {
+    vm.flush_caches();
+    Ok(vm.receiver())
+}
+
+fn flush_cache_by_selector(vm: &mut Vm) -> PrimitiveResult {
+    let selector = vm.receiver();
+    vm.flush_selector(selector);
+    Ok(selector)
+}
+
+fn flush_cache_by_method(vm: &mut Vm) -> PrimitiveResult {
+    let method = vm.receiver();
+    vm.forget_code(method);
+    Ok(method)
+}
+
+fn execute_method(vm: &mut Vm) -> Result<(), Failure> {
+    let new = vm.stack_value(0);
+    let memory = vm.heap.memory();
+    if !method::is_well_formed(memory, new) {
+        return Err(Failure::BadArgument);
+    }
+    let count = vm.argument_count - 1;
+    if method::header(memory, new).num_args() != count {
+        return Err(Failure::BadNumArgs);
+    }
+    vm.pop(1);
+    let code = vm.code_for(new);
+    vm.execute(code, count);
+    Ok(())
+}
+
+/// `withArgs: array executeMethod: method`, or with the receiver proper in front.
+fn execute_method_args_array(vm: &mut Vm) -> Result<(), Failure> {
+    let new = vm.stack_value(0);
+    let memory = vm.heap.memory();
+    let arguments = elements(vm, vm.stack_value(1))?;
+    if !method::is_well_formed(memory, new) {
+        return Err(Failure::BadArgument);
+    }
+    if method::header(memory, new).num_args() != arguments.len() {
+        return Err(Failure::BadNumArgs);
+    }
+    let receiver = if vm.argument_count > 2 { vm.stack_value(2) } else { vm.receiver() };
+    restack(vm, receiver, &arguments);
+    let code = vm.code_for(new);
+    vm.execute(code, arguments.len());
+    Ok(())
+}
+
+fn closure_value(vm: &mut Vm) -> Result<(), Failure> {
+    vm.evaluate_closure(vm.argument_count)
+}
+
+fn closure_value_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    let arguments = elements(vm, vm.argument(0))?;
+    let array = vm.argument(0);
+    let closure = vm.receiver();
+    let count = vm.argument_count;
+    restack(vm, closure, &arguments);
+    let outcome = vm.evaluate_closure(arguments.len());
+    if outcome.is_err() {
+        vm.argument_count = arguments.len();
+        restack(vm, closure, &[array]);
+        vm.argument_count = count;
+    }
+    outcome
+}
+
+/// `tryPrimitive: number withArgs: array`, or with the receiver proper in front.
+fn do_primitive_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    let number = vm.stack_value(1).as_integer().ok_or(Failure::BadArgument)?;
+    let number = u16::try_from(number).map_err(|_| Failure::BadIndex)?;
+    let arguments = elements(vm, vm.stack_value(0))?;
+    let receiver = match vm.argument_count {
+        2 => vm.receiver(),
+        3 => vm.stack_value(2),
+        _ => return Err(Failure::Unsupported),
+    };
+    let action = match super::find(number) {
+        Some(primitive) => primitive.into(),
+        None => quick_action(number).ok_or(Failure::BadIndex)?,
+    };
+    apply_in_place(vm, action, receiver, &arguments)
+}
+
+/// The action of a quick primitive.
+fn quick_action(number: u16) -> Option<Action> {
+    match number {
+        256 => Some(Action::AnswerReceiver),
+        257..=259 => Some(Action::AnswerSpecial([2, 1, 0][usize::from(number) - 257])),
+        260..=263 => Some(Action::AnswerInteger(number as i8 - 5)),
+        264..=519 => Some(Action::AnswerVariable(number - 264)),
+        _ => None,
+    }
+}
+
+/// Run a primitive on other operands than those on the stack; put them back when it fails.
+fn apply_in_place(
+    vm: &mut Vm,
+    action: Action,
+    receiver: Oop,
+    arguments: &[Oop],
+) -> Result<(), Failure> {
+    let count = vm.argument_count;
+    let before: Vec<Oop> = (0..=count).rev().map(|depth| vm.stack_value(depth)).collect();
+    restack(vm, receiver, arguments);
+    vm.argument_count = arguments.len();
+    let outcome = match action {
+        Action::Control(function) => function(vm),
+        Action::Value(function) => function(vm).map(|value| {
+            vm.pop(arguments.len() + 1);
+            vm.push(value);
+        }),
+        Action::Evaluate => vm.evaluate_closure(arguments.len()),
+        Action::AnswerReceiver => Ok(()),
+        Action::AnswerSpecial(index) => {
+            let value = vm.heap.special(usize::from(index));
+            vm.set_stack_value(0, value);
+            Ok(())
+        }
+        Action::AnswerInteger(value) => {
+            vm.set_stack_value(0, Oop::small_integer(i64::from(value)));
+            Ok(())
+        }
+        Action::AnswerVariable(index) => variable_in_place(vm, usize::from(index)),
+        Action::Activate | Action::Fail(_) => Err(Failure::Unsupported),
+    };
+    if outcome.is_err() {
+        vm.argument_count = arguments.len();
+        restack(vm, before[0], &before[1..]);
+        vm.argument_count = count;
+    }
+    outcome
+}
+
+fn variable_in_place(vm: &mut Vm, index: usize) -> Result<(), Failure> {
+    let receiver = vm.stack_value(0);
+    let has_it = receiver.is_pointer()
+        && vm.heap.format(receiver).is_pointers()
+        && (index as u64) < vm.heap.slot_count(receiver);
+    if !has_it {
+        return Err(Failure::BadReceiver);
+    }
+    let value = vm.heap.fetch(receiver, index);
+    vm.set_stack_value(0, value);
+    Ok(())
+}
+
+/// `tryNamedPrimitiveIn: method for: receiver withArgs: array`.
+fn do_named_primitive_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    let (named, receiver) = (vm.stack_value(2), vm.stack_value(1));
+    let arguments = elements(vm, vm.stack_value(0))?;
+    let memory = vm.heap.memory();
+    if !method::is_well_formed(memory, named) || method::primitive_number(memory, named) != 117 {
+        return Err(Failure::BadMethod);
+    }
+    if method::header(memory, named).num_args() != arguments.len() {
+        return Err(Failure::BadArgument);
+    }
+    let action = vm.code_for(named).get().action;
+    if let Action::Fail(failure) = action {
+        return Err(failure);
+    }
+    apply_in_place(vm, action, receiver, &arguments)
+}
+
+impl From<Primitive> for Action {
+    fn from(primitive: Primitive) -> Action {
+        match primitive {
+            Primitive::Value(function) => Action::Value(function),
+            Primitive::Control(function) => Action::Control(function),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The process scheduler: ready lists, semaphores, mutexes, switching between processes.
+//!
+//! A suspended process keeps its innermost context in `suspendedContext`; that is usually married to a
+//! frame on a page of its own, so that a switch copies nothing. Source: `StackInterpreter>>#resume:…`,
+//! `#transferTo:`, `#wakeHighestPriority`, `#synchronousSignal:`, `#removeProcess:fromList:`.
+
+use rowel_objmem::Oop;
+use rowel_objmem::layout::special;
+
+use crate::failure::Failure;
+use crate::layout::{linked_list, process, scheduler};
+use crate::vm::Vm;
+
+impl Vm {
+    /// The process scheduler, `Processor`.
+    pub(crate) fn scheduler(&self) -> Oop {
+        let association = self.heap.special(special::SCHEDULER_ASSOCIATION);
+        self.heap.follow(self.heap.fetch(association, crate::layout::ASSOCIATION_VALUE))
+    }
+
+    /// The running process.
+    pub fn active_process(&self) -> Oop {
+        self.heap.follow(self.heap.fetch(self.scheduler(), scheduler::ACTIVE_PROCESS))
+    }
+
+    /// The priority of a process; 0 when it is none.
+    pub(crate) fn priority_of(&self, process: Oop) -> i64 {
+        self.heap.fetch(process, process::PRIORITY).as_integer().unwrap_or(0)
+    }
+
+    /// Whether `oop` has the slots of a process.
+    pub(crate) fn is_process_like(&self, oop: Oop) -> bool {
+        oop.is_pointer()
+            && self.heap.format(oop).is_pointers()
+            && self.heap.slot_count(oop) > process::MY_LIST as u64
+    }
+
+    /// Whether `oop` has the slots of a semaphore or a mutex.
+    pub(crate) fn is_list_like(&self, oop: Oop) -> bool {
+        oop.is_pointer()
+            && self.heap.format(oop).is_pointers()
+            && self.heap.slot_count(oop) > linked_list::EXCESS_SIGNALS as u64
+    }
+
+    fn slot(&self, object: Oop, index: usize) -> Oop {
+        self.heap.follow(self.heap.fetch(object, index))
+    }
+
+    /// The ready list of `priority`.
+    fn ready_list(&self, priority: i64) -> Option<Oop> {
+        let lists = self.slot(self.scheduler(), scheduler::PROCESS_LISTS);
+        let index = usize::try_from(priority - 1).ok()?;
+        let inside = (index as u64) < self.heap.slot_count(lists);
+        inside.then(|| self.slot(lists, index))
+    }
+
+    /// Whether no process is in the list.
+    pub(crate) fn is_empty_list(&self, list: Oop) -> bool {
+        self.slot(list, linked_list::FIRST_LINK) == self.heap.nil()
+    }
+
+    /// Put a process at the end of a list.
+    pub(crate) fn add_last(&mut self, link: Oop, list: Oop) {
+        let nil = self.heap.nil();
+        if self.is_empty_list(list) {
+            self.heap.store(list, linked_list::FIRST_LINK, link);
+        } else {
+            let last = self.slot(list, linked_list::LAST_LINK);
+            self.heap.store(last, process::NEXT_LINK, link);
+        }
+        self.heap.store(list, linked_list::LAST_LINK, link);
+        self.heap.store(link, process::NEXT_LINK, nil);
+        self.heap.store(link, process::MY_LIST, list);
+    }
+
+    fn add_first(&mut self, link: Oop, list: Oop) {
+        let first = self.slot(list, linked_list::FIRST_LINK);
+        if first == self.heap.nil() {
+            return self.add_last(link, list);
+        }
+        self.heap.store(link, process::NEXT_LINK, first);
+        self.heap.store(list, linked_list::FIRST_LINK, link);
+        self.heap.store(link, process::MY_LIST, list);
+    }
+
+    /// Take the first process out of a list that has one.
+    pub(crate) fn remove_first(&mut self, list: Oop) -> Oop {
+        let nil = self.heap.nil();
+        let first = self.slot(list, linked_list::FIRST_LINK);
+        let next = self.slot(first, process::NEXT_LINK);
+        self.heap.store(list, linked_list::FIRST_LINK, next);
+        if next == nil {
+            self.heap.store(list, linked_list::LAST_LINK, nil);
+        }
+        self.heap.store(first, process::NEXT_LINK, nil);
+        first
+    }
+
+    /// Take `link` out of `list`. False when it is not there.
+    pub(crate) fn remove_from_list(&mut self, link: Oop, list: Oop) -> bool {
+        let nil = self.heap.nil();
+        let mut before = nil;
+        let mut current = self.slot(list, linked_list::FIRST_LINK);
+        while current != link {
+            if current == nil {
+                return false;
+            }
+            before = current;
+            current = self.slot(current, process::NEXT_LINK);
+        }
+        let next = self.slot(link, process::NEXT_LINK);
+        if before == nil {
+            self.heap.store(list, linked_list::FIRST_LINK, next);
+        } else {
+            self.heap.store(before, process::NEXT_LINK, next);
+        }
+        if next == nil {
+            self.heap.store(list, linked_list::LAST_LINK, before);
+        }
+        self.heap.store(link, process::NEXT_LINK, nil);
+        true
+    }
+
+    /// Make a process that was preempted or that yields wait on its ready list.
+    pub(crate) fn make_ready(&mut self, link: Oop, first: bool) {
+        let Some(list) = self.ready_list(self.priority_of(link)) else {
+            self.fatal("a process has a priority that the scheduler does not know");
+        };
+        if first {
+            self.add_first(link, list);
+        } else {
+            self.add_last(link, list);
+        }
+    }
+
+    /// The ready process with the highest priority, taken from its list. There must be one.
+    pub(crate) fn wake_highest_priority(&mut self) -> Oop {
+        let lists = self.slot(self.scheduler(), scheduler::PROCESS_LISTS);
+        for priority in (1..=self.heap.slot_count(lists) as i64).rev() {
+            if let Some(list) = self.ready_list(priority)
+                && !self.is_empty_list(list)
+            {
+                return self.remove_first(list);
+            }
+        }
+        self.fatal("no process can run: the image has neither work nor an idle process")
+    }
+
+    /// Make `process` runnable: run it now when its priority is higher than that of the running one.
+    /// Answers whether it runs.
+    pub(crate) fn make_runnable(&mut self, woken: Oop) -> bool {
+        let running = self.active_process();
+        if self.priority_of(woken) > self.priority_of(running) {
+            // A preempted process goes to the end of its list, or, where the image says that
+            // preemption does not yield, stays first.
+            self.make_ready(running, !self.preemption_yields());
+            self.transfer_to(woken);
+            true
+        } else {
+            self.make_ready(woken, false);
+            false
+        }
+    }
+
+    /// Signal a semaphore. May switch processes.
+    pub(crate) fn signal_semaphore(&mut self, semaphore: Oop) {
+        if self.is_empty_list(semaphore) {
+            let excess = self.heap.fetch(semaphore, linked_list::EXCESS_SIGNALS);
+            let excess = excess.as_integer().unwrap_or(0) + 1;
+            self.heap.store(semaphore, linked_list::EXCESS_SIGNALS, Oop::small_integer(excess));
+            return;
+        }
+        let woken = self.remove_first(semaphore);
+        self.make_runnable(woken);
+    }
+
+    /// Suspend the running process where it is and go on in another.
+    pub(crate) fn transfer_to(&mut self, next: Oop) {
+        self.write_back();
+        let running = self.active_process();
+        let context = self.marry(self.registers.fp);
+        self.heap.store(running, process::SUSPENDED_CONTEXT, context);
+        self.switch_to(next);
+    }
+
+    /// Go on in the process `next`, whatever was running being forgotten or safe.
+    pub(crate) fn switch_to(&mut self, next: Oop) {
+        let scheduler = self.scheduler();
+        let nil = self.heap.nil();
+        let context = self.slot(next, process::SUSPENDED_CONTEXT);
+        self.heap.store(scheduler, scheduler::ACTIVE_PROCESS, next);
+        self.heap.store(next, process::SUSPENDED_CONTEXT, nil);
+        self.heap.store(next, process::MY_LIST, nil);
+        if let Err(error) = self.resume(context) {
+            self.fatal(&format!("a process cannot go on: {error}"));
+        }
+    }
+
+    /// Whether a preempted process goes to the end of its ready list: the image's flag.
+    fn preemption_yields(&self) -> bool {
+        /// Bit of the image header: preemption does not yield.
+        const PREEMPTION_DOES_NOT_YIELD: u64 = 16;
+        let flags = self.host.header.map_or(0, |header| header.flags);
+        flags & PREEMPTION_DOES_NOT_YIELD == 0
+    }
+
+    /// Resume a suspended process (primitive 87).
+    pub(crate) fn resume_process(&mut self, woken: Oop) -> Result<(), Failure> {
+        if !self.is_process_like(woken) {
+            return Err(Failure::BadReceiver);
+        }
+        let context = self.slot(woken, process::SUSPENDED_CONTEXT);
+        if !self.is_context(context) || !self.is_live_context(context) {
+            return Err(Failure::BadReceiver);
+        }
+        self.make_runnable(woken);
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! Starting: the VM for an image file, and going on where the image was saved.
+
+use std::path::Path;
+
+use rowel_objmem::image::{HeapOptions, ImageError};
+use rowel_objmem::layout::special;
+use rowel_objmem::{Heap, Oop};
+
+use crate::dispatch::{self, Leave};
+use crate::layout::{ASSOCIATION_VALUE, process, scheduler};
+use crate::vm::Vm;
+
+/// The image cannot go on where it was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the image has no process that could go on: {0}")]
+pub struct NoProcess(&'static str);
+
+impl Vm {
+    /// A VM for the image file at `path`.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or that the system has no memory for it.
+    pub fn open(path: &Path, options: &HeapOptions) -> Result<Vm, ImageError> {
+        let (heap, header) = Heap::open(path, options)?;
+        let zone = heap.stack_zone();
+        let mut vm = Vm::new(heap, zone);
+        vm.host.image_path = path.to_owned();
+        vm.host.header = Some(header);
+        vm.modules.add(&[crate::primitives::vm_module::MODULE]);
+        Ok(vm)
+    }
+
+    /// Make the registers ready to go on in the process that saved the image.
+    ///
+    /// # Errors
+    /// When there is no such process, or its context cannot go on.
+    pub fn resume_image(&mut self) -> Result<(), NoProcess> {
+        let slots_of = |vm: &Vm, oop: Oop| {
+            let is_object = oop.is_pointer() && vm.heap.format(oop).is_pointers();
+            if is_object { vm.heap.slot_count(oop) as usize } else { 0 }
+        };
+        let association = self.heap.special(special::SCHEDULER_ASSOCIATION);
+        if slots_of(self, association) <= ASSOCIATION_VALUE
+            || slots_of(self, self.scheduler()) <= scheduler::ACTIVE_PROCESS
+        {
+            return Err(NoProcess("there is no scheduler"));
+        }
+        let running = self.active_process();
+        if !self.is_process_like(running) {
+            return Err(NoProcess("there is no active process"));
+        }
+        let lists = self.heap.fetch(self.scheduler(), scheduler::PROCESS_LISTS);
+        if slots_of(self, self.heap.follow(lists)) == 0 {
+            return Err(NoProcess("there are no ready lists"));
+        }
+        let context = self.heap.follow(self.heap.fetch(running, process::SUSPENDED_CONTEXT));
+        let nil = self.heap.nil();
+        self.heap.store(running, process::SUSPENDED_CONTEXT, nil);
+        self.resume(context).map_err(|_| NoProcess("its active process has no live context"))
+    }
+
+    /// Run until the image quits; its exit code.
+    pub fn run(&mut self) -> i32 {
+        match dispatch::run(self) {
+            Leave::Quit => self.host.exit_code.unwrap_or(0),
+            Leave::Finished(_) => 0,
+        }
+    }
+}

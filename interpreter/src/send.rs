@@ -1,0 +1,413 @@
+//! Sends that an inline cache does not answer: lookup, the caches, primitives, and what happens when
+//! nobody understands.
+//!
+//! While a send is under way the program counter is already where the sender goes on. Source:
+//! `StackInterpreter>>#internalFindNewMethodOrdinary`, `#executeNewMethod`,
+//! `#createActualMessageTo:`, `#handleMNU`, `#invokeObjectAsMethod…`.
+
+use rowel_objmem::layout::{class_index, special};
+use rowel_objmem::{ClassIndex, Oop};
+
+use crate::code::{Action, CodeRef, Ip};
+use crate::failure::Failure;
+use crate::frame::{self, WORD};
+use crate::layout::{class, message};
+use crate::lookup::{Lookup, lookup};
+use crate::machine::Machine;
+use crate::method;
+use crate::primitives;
+use crate::translate::translate;
+use crate::vm::Vm;
+
+/// Class index of forwarders.
+const FORWARDER: ClassIndex = ClassIndex(rowel_objmem::layout::FORWARDED_CLASS_INDEX);
+/// How deep the arguments of a failed primitive are searched for forwarders.
+const FOLLOW_DEPTH: usize = 3;
+/// Objects with more slots are not searched.
+const FOLLOW_SLOTS: u64 = 64;
+
+/// Why no method was found.
+#[derive(Clone, Copy, Debug)]
+pub enum Missing {
+    /// doesNotUnderstand:.
+    NotUnderstood,
+    /// This class has no method dictionary: cannotInterpret:.
+    CannotInterpret(Oop),
+    /// The method dictionary holds this object instead of a method: run:with:in:.
+    Object(Oop),
+}
+
+impl Vm {
+    /// The translation of `method`, which is well formed, made at the first call.
+    pub fn code_for(&mut self, method: Oop) -> CodeRef {
+        if let Some(code) = self.code.of_method(method) {
+            return code;
+        }
+        let mut code = translate(self.heap.memory(), method);
+        code.action = self.action_for(method, code.primitive);
+        let young = self.heap.is_young(method);
+        let code = self.code.install(code);
+        if young {
+            self.young_code.push(code);
+        }
+        code
+    }
+
+    fn action_for(&mut self, method: Oop, number: u16) -> Action {
+        match number {
+            0 => Action::Activate,
+            256 => Action::AnswerReceiver,
+            257 => Action::AnswerSpecial(special::TRUE as u8),
+            258 => Action::AnswerSpecial(special::FALSE as u8),
+            259 => Action::AnswerSpecial(special::NIL as u8),
+            260..=263 => Action::AnswerInteger(number as i8 - 5),
+            264..=519 => Action::AnswerVariable(number - 264),
+            201..=205 | 207 | 209 | 221 | 222 => Action::Evaluate,
+            117 => match self.named_primitive(method) {
+                Some(primitive) => primitive.into(),
+                None => Action::Fail(Failure::NotFound),
+            },
+            _ => match primitives::find(number) {
+                Some(primitive) => primitive.into(),
+                None => Action::Fail(Failure::Unsupported),
+            },
+        }
+    }
+
+    /// The primitive that the first literal of `method` names: an Array of module and function.
+    fn named_primitive(&self, method: Oop) -> Option<crate::primitive::Primitive> {
+        let memory = self.heap.memory();
+        if method::header(memory, method).num_literals() == 0 {
+            return None;
+        }
+        let spec = self.heap.follow(method::literal(memory, method, 0));
+        let is_array = self.heap.has_class_index(spec, class_index::ARRAY);
+        if !is_array || self.heap.slot_count(spec) < 2 {
+            return None;
+        }
+        let module = self.heap.follow(self.heap.fetch(spec, 0));
+        let module = if module == self.heap.nil() { &[] } else { self.bytes_of(module)? };
+        let name = self.bytes_of(self.heap.follow(self.heap.fetch(spec, 1)))?;
+        self.modules.find(module, name)
+    }
+
+    /// The code that instances of the class with index `class` run for `selector`.
+    pub fn find_code(&mut self, class: ClassIndex, selector: Oop) -> Result<CodeRef, Missing> {
+        if let Some(code) = self.cache.get(class, selector) {
+            return Ok(code);
+        }
+        let start = self.heap.class_at(class);
+        let code = self.look_up(start, selector)?;
+        self.cache.put(class, selector, code);
+        self.cache_has_young |= self.heap.is_young(selector);
+        Ok(code)
+    }
+
+    /// The code found for `selector` in `class` and above, the cache left alone.
+    fn look_up(&mut self, start: Oop, selector: Oop) -> Result<CodeRef, Missing> {
+        match lookup(&self.heap, start, selector) {
+            Lookup::Found { method, .. } => {
+                if method::is_well_formed(self.heap.memory(), method) {
+                    Ok(self.code_for(method))
+                } else {
+                    Err(Missing::Object(method))
+                }
+            }
+            Lookup::NotUnderstood => Err(Missing::NotUnderstood),
+            Lookup::CannotInterpret(class) => Err(Missing::CannotInterpret(class)),
+        }
+    }
+
+    /// Send `selector` to the receiver below `num_args` arguments. `site` is the send site whose
+    /// inline cache is to be filled.
+    #[inline(never)]
+    pub fn send(&mut self, selector: Oop, num_args: usize, site: Option<Ip>) {
+        let selector = self.heap.follow(selector);
+        let class = self.receiver_class(num_args);
+        match self.find_code(class, selector) {
+            Ok(code) => {
+                if let Some(site) = site {
+                    site.set_cache(class, code);
+                }
+                self.execute(code, num_args);
+            }
+            Err(missing) => {
+                let start = self.heap.class_at(class);
+                self.missing(missing, start, selector, num_args);
+            }
+        }
+    }
+
+    /// The class index of the receiver below `num_args` arguments, forwarders followed.
+    fn receiver_class(&mut self, num_args: usize) -> ClassIndex {
+        let receiver = self.stack_value(num_args);
+        let class = self.heap.class_index(receiver);
+        if class != FORWARDER {
+            return class;
+        }
+        let receiver = self.heap.follow(receiver);
+        self.set_stack_value(num_args, receiver);
+        self.heap.class_index(receiver)
+    }
+
+    /// Send `selector` with the lookup starting at the class `start`.
+    #[inline(never)]
+    pub fn send_above(&mut self, start: Oop, selector: Oop, num_args: usize, site: Option<Ip>) {
+        let selector = self.heap.follow(selector);
+        let class = self.receiver_class(num_args);
+        match self.look_up(start, selector) {
+            Ok(code) => {
+                if let Some(site) = site {
+                    site.set_cache(class, code);
+                }
+                self.execute(code, num_args);
+            }
+            Err(missing) => self.missing(missing, start, selector, num_args),
+        }
+    }
+
+    /// Send the selector at `index` of the special objects array.
+    pub fn send_special(&mut self, index: usize, num_args: usize) {
+        let selector = self.heap.special(index);
+        self.send(selector, num_args, None);
+    }
+
+    /// The superclass of the class that the running method belongs to.
+    pub fn class_above_method(&self) -> Oop {
+        let mut method = Oop(self.frame_word(frame::METHOD));
+        let memory = self.heap.memory();
+        let nil = self.heap.nil();
+        // The last literal is the method's class association, or the code around a block.
+        while method::is_well_formed(memory, method) {
+            let literals = method::header(memory, method).num_literals();
+            if literals == 0 {
+                return nil;
+            }
+            method = self.heap.follow(method::literal(memory, method, literals - 1));
+        }
+        let is_association = method.is_pointer()
+            && self.heap.format(method).is_pointers()
+            && self.heap.slot_count(method) > crate::layout::ASSOCIATION_VALUE as u64;
+        if !is_association {
+            return nil;
+        }
+        let class = self.heap.fetch(method, crate::layout::ASSOCIATION_VALUE);
+        self.superclass_of(self.heap.follow(class))
+    }
+
+    /// The superclass of `class`; nil when `class` is no class.
+    pub fn superclass_of(&self, class: Oop) -> Oop {
+        let is_class = class.is_pointer()
+            && self.heap.format(class).is_pointers()
+            && self.heap.slot_count(class) > class::SUPERCLASS as u64;
+        if is_class {
+            self.heap.follow(self.heap.fetch(class, class::SUPERCLASS))
+        } else {
+            self.heap.nil()
+        }
+    }
+
+    /// Run the primitive of `code`, or activate it.
+    #[inline(never)]
+    pub fn execute(&mut self, code: CodeRef, num_args: usize) {
+        let answer = match code.get().action {
+            Action::Activate => return self.activate(code),
+            Action::Fail(failure) => return self.primitive_failed(code, num_args, failure),
+            Action::AnswerReceiver => self.stack_value(num_args),
+            Action::AnswerSpecial(index) => self.heap.special(usize::from(index)),
+            Action::AnswerInteger(value) => Oop::small_integer(i64::from(value)),
+            Action::AnswerVariable(index) => {
+                let receiver = self.stack_value(num_args);
+                let has_it = receiver.is_pointer()
+                    && self.heap.format(receiver).is_pointers()
+                    && u64::from(index) < self.heap.slot_count(receiver);
+                if !has_it || self.is_context(receiver) {
+                    return self.activate(code);
+                }
+                self.heap.fetch(receiver, usize::from(index))
+            }
+            Action::Value(function) => {
+                self.argument_count = num_args;
+                match function(self) {
+                    Ok(value) => value,
+                    Err(failure) => return self.primitive_failed(code, num_args, failure),
+                }
+            }
+            Action::Evaluate => {
+                self.argument_count = num_args;
+                if let Err(failure) = self.evaluate_closure(num_args) {
+                    self.primitive_failed(code, num_args, failure);
+                }
+                return;
+            }
+            Action::Control(function) => {
+                self.argument_count = num_args;
+                self.running_code = Some(code);
+                if let Err(failure) = function(self) {
+                    self.primitive_failed(code, num_args, failure);
+                }
+                return;
+            }
+        };
+        self.pop(num_args + 1);
+        self.push(answer);
+    }
+
+    /// Make a frame for `code` over receiver and arguments and go on in it.
+    pub fn activate(&mut self, code: CodeRef) {
+        let mut machine = Machine::new(self);
+        let resume = machine.ip;
+        let passed = machine.activate(code, resume);
+        machine.outside(|vm| {
+            if passed {
+                vm.attend();
+            }
+        });
+    }
+
+    /// The primitive of `code` failed: try again when forwarders were in its way, else run its code.
+    #[cold]
+    #[inline(never)]
+    pub fn primitive_failed(&mut self, code: CodeRef, num_args: usize, failure: Failure) {
+        if self.heap.has_forwarders && self.follow_arguments(num_args) {
+            return self.execute(code, num_args);
+        }
+        let mut machine = Machine::new(self);
+        let resume = machine.ip;
+        let passed = machine.activate(code, resume);
+        machine.outside(|vm| {
+            if code.get().wants_failure_code {
+                let reason = vm.failure_object(failure);
+                vm.set_stack_value(0, reason);
+            }
+            if passed {
+                vm.attend();
+            }
+        });
+    }
+
+    /// What the image's table of errors has for `failure`.
+    pub fn failure_object(&self, failure: Failure) -> Oop {
+        let table = self.heap.special(special::PRIMITIVE_ERROR_TABLE);
+        let index = usize::from(failure.code()) - 1;
+        let is_array = self.heap.has_class_index(table, class_index::ARRAY);
+        if is_array && (index as u64) < self.heap.slot_count(table) {
+            return self.heap.follow(self.heap.fetch(table, index));
+        }
+        Oop::small_integer(i64::from(failure.code()))
+    }
+
+    /// Follow the forwarders among receiver and arguments and in what they refer to. Answers whether
+    /// there was one.
+    fn follow_arguments(&mut self, num_args: usize) -> bool {
+        let mut found = false;
+        for depth in 0..=num_args {
+            let old = self.stack_value(depth);
+            let new = self.heap.follow(old);
+            if new != old {
+                self.set_stack_value(depth, new);
+                found = true;
+            }
+            found |= self.follow_slots_of(new, FOLLOW_DEPTH);
+        }
+        found
+    }
+
+    fn follow_slots_of(&mut self, object: Oop, depth: usize) -> bool {
+        let searched = object.is_pointer()
+            && self.heap.format(object).is_pointers()
+            && self.heap.slot_count(object) <= FOLLOW_SLOTS;
+        if depth == 0 || !searched {
+            return false;
+        }
+        let mut found = false;
+        for index in 0..self.heap.slot_count(object) as usize {
+            let old = self.heap.fetch(object, index);
+            let new = self.heap.follow(old);
+            if new != old {
+                self.heap.store(object, index, new);
+                found = true;
+            }
+            found |= self.follow_slots_of(new, depth - 1);
+        }
+        found
+    }
+
+    #[cold]
+    fn missing(&mut self, missing: Missing, start: Oop, selector: Oop, num_args: usize) {
+        match missing {
+            Missing::Object(object) => self.run_object(object, selector, num_args),
+            Missing::NotUnderstood => {
+                let wanted = self.heap.special(special::SELECTOR_DOES_NOT_UNDERSTAND);
+                if selector == wanted {
+                    self.fatal("an object does not understand even doesNotUnderstand:");
+                }
+                self.make_message(start, selector, num_args);
+                self.send_above(start, wanted, 1, None);
+            }
+            Missing::CannotInterpret(class) => {
+                let wanted = self.heap.special(special::SELECTOR_CANNOT_INTERPRET);
+                let above = self.superclass_of(class);
+                if selector == wanted || above == self.heap.nil() {
+                    self.fatal("a class without methods cannot even send cannotInterpret:");
+                }
+                self.make_message(start, selector, num_args);
+                self.send_above(above, wanted, 1, None);
+            }
+        }
+    }
+
+    /// Replace the arguments by a Message of them.
+    fn make_message(&mut self, start: Oop, selector: Oop, num_args: usize) {
+        let arguments = self.take_arguments(num_args);
+        let slots = 1 + message::LOOKUP_CLASS as u64;
+        let format = rowel_objmem::Format::FIXED;
+        let made = self.heap.allocate(class_index::MESSAGE, format, slots);
+        let made = made.unwrap_or_else(|| self.out_of_memory("a Message"));
+        self.heap.store(made, message::SELECTOR, selector);
+        self.heap.store(made, message::ARGUMENTS, arguments);
+        self.heap.store(made, message::LOOKUP_CLASS, start);
+        self.push(made);
+    }
+
+    /// Pop the arguments into an Array.
+    fn take_arguments(&mut self, num_args: usize) -> Oop {
+        let values: Vec<Oop> = (0..num_args).rev().map(|depth| self.stack_value(depth)).collect();
+        let array = self.array_object(&values);
+        let array = array.unwrap_or_else(|_| self.out_of_memory("the arguments of a Message"));
+        self.pop(num_args);
+        array
+    }
+
+    /// An object stands in the place of a method: send it run:with:in:.
+    fn run_object(&mut self, object: Oop, selector: Oop, num_args: usize) {
+        let arguments = self.take_arguments(num_args);
+        let receiver = self.stack_value(0);
+        self.set_stack_value(0, object);
+        for operand in [selector, arguments, receiver] {
+            self.push(operand);
+        }
+        self.send_special(special::SELECTOR_RUN_WITH_IN, 3);
+    }
+
+    /// Push an operand of the running frame.
+    #[inline]
+    pub fn push(&mut self, value: Oop) {
+        self.heap.memory().store(self.registers.sp, value.0);
+        self.registers.sp = self.registers.sp.plus(WORD);
+    }
+
+    /// Drop `count` operands of the running frame.
+    #[inline]
+    pub fn pop(&mut self, count: usize) {
+        self.registers.sp = rowel_objmem::Address(self.registers.sp.0 - count as u64 * WORD);
+    }
+
+    /// Replace the operand `depth` words below the top of the stack.
+    #[inline]
+    pub fn set_stack_value(&mut self, depth: usize, value: Oop) {
+        let distance = (depth as u64 + 1) * WORD;
+        let at = rowel_objmem::Address(self.registers.sp.0 - distance);
+        self.heap.memory().store(at, value.0);
+    }
+}

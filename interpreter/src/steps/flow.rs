@@ -1,0 +1,101 @@
+//! Jumps and returns.
+
+use std::sync::atomic::Ordering;
+
+use rowel_objmem::Oop;
+use rowel_objmem::layout::special;
+
+use crate::dispatch::{Leave, Step};
+use crate::frame;
+use crate::machine::Machine;
+use crate::operation::Word;
+
+impl Machine<'_> {
+    /// Go on `words` words further.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, words: i32) -> Step {
+        self.ip = self.ip.advanced(words);
+        Step::Next
+    }
+
+    /// Leave the loop when the image has quit.
+    #[inline(always)]
+    pub(crate) fn leaving(&self) -> Step {
+        if self.vm.leaving { Step::Leave(Leave::Quit) } else { Step::Next }
+    }
+
+    #[inline(always)]
+    pub(crate) fn jump_back(&mut self, word: Word) -> Step {
+        self.ip = self.ip.advanced(1 - word.c());
+        if self.sp.0 > self.vm.stack_limit.load(Ordering::Relaxed) {
+            return Step::Attend;
+        }
+        Step::Next
+    }
+
+    /// Take the top; jump when it is `wanted`, go on when it is the other Boolean.
+    #[inline(always)]
+    pub(crate) fn jump_if(&mut self, word: Word, wanted: Oop) -> Step {
+        let condition = self.pop();
+        if condition == wanted {
+            return self.next(1 + word.c());
+        }
+        let heap = &self.vm.heap;
+        if condition == heap.true_object() || condition == heap.false_object() {
+            return self.next(1);
+        }
+        self.must_be_boolean(condition)
+    }
+
+    /// The condition is no Boolean: the image decides. The jump runs again with what it answers.
+    #[inline(always)]
+    fn must_be_boolean(&mut self, condition: Oop) -> Step {
+        let followed = self.memory.follow(condition);
+        self.push(followed);
+        if followed != condition {
+            return Step::Next;
+        }
+        self.ip = self.ip.advanced(1);
+        self.outside(|vm| vm.send_special(special::SELECTOR_MUST_BE_BOOLEAN, 0));
+        self.leaving()
+    }
+
+    /// `^ value`: from a method to its sender, from a block to the sender of its home.
+    #[inline(always)]
+    pub(crate) fn method_return(&mut self, value: Oop) -> Step {
+        let closure = self.memory.load(self.fp.plus(frame::CLOSURE));
+        if closure == 0 && self.return_fast(value) {
+            return Step::Next;
+        }
+        if closure == 0 { self.slow_return(value) } else { self.return_from_home(value) }
+    }
+
+    /// Return from a block to its caller.
+    #[inline(always)]
+    pub(crate) fn block_return(&mut self, value: Oop) -> Step {
+        if self.return_fast(value) { Step::Next } else { self.slow_return(value) }
+    }
+
+    #[inline(always)]
+    fn slow_return(&mut self, value: Oop) -> Step {
+        let is_base = self.memory.load(self.fp.plus(frame::CALLER_FP)) == 0;
+        if is_base && self.vm.zone.page(self.vm.active_page).caller_context == Oop::ZERO {
+            return Step::Leave(Leave::Finished(value));
+        }
+        self.outside(|vm| vm.return_to_sender(value));
+        self.leaving()
+    }
+
+    #[inline(always)]
+    fn return_from_home(&mut self, value: Oop) -> Step {
+        self.outside(|vm| vm.return_from_home(value));
+        self.leaving()
+    }
+
+    /// A bytecode that its set does not define.
+    #[inline(always)]
+    pub(crate) fn illegal(&mut self, word: Word) -> Step {
+        self.outside(|vm| vm.illegal_bytecode(word.b()));
+        self.leaving()
+    }
+}
