@@ -16,6 +16,12 @@ use crate::options::Config;
 /// Bytes of a page of the VM stack.
 const STACK_PAGE_BYTES: u64 = rowel_interpreter::stack::PAGE_BYTES;
 
+/// Bits of the option for checking the heap: after full collections, and after scavenges.
+const LEAK_CHECK_FULL: u64 = 1;
+const LEAK_CHECK_SCAVENGES: u64 = 2;
+/// So many problems of a damaged heap are printed.
+const MOST_PROBLEMS: usize = 20;
+
 /// Run the image at `path` until it quits.
 ///
 /// # Errors
@@ -67,5 +73,35 @@ fn open(path: &Path, config: &Config) -> Result<Vm, rowel_objmem::image::ImageEr
     vm.host.vm_path = std::env::current_exe().unwrap_or_default();
     vm.host.vm_arguments = text(&config.vm_arguments);
     vm.host.image_arguments = text(&config.image_arguments);
+    vm.stress_scavenges = config.stress_scavenge;
+    if vm.stress_scavenges {
+        vm.request_attention();
+    }
+    vm.after_collection = match config.leak_check & 3 {
+        0 => None,
+        LEAK_CHECK_FULL => Some(|vm, full| {
+            if full {
+                check_heap(vm)
+            }
+        }),
+        LEAK_CHECK_SCAVENGES => Some(|vm, full| {
+            if !full {
+                check_heap(vm)
+            }
+        }),
+        _ => Some(|vm, _| check_heap(vm)),
+    };
     Ok(vm)
+}
+
+/// Give up if something is wrong with the heap.
+fn check_heap(vm: &mut Vm) {
+    let problems = vm.check_heap();
+    if problems.is_empty() {
+        return;
+    }
+    for problem in problems.iter().take(MOST_PROBLEMS) {
+        eprintln!("{problem}");
+    }
+    vm.fatal(&format!("the heap is damaged: {} problem(s)", problems.len()));
 }

@@ -31,6 +31,11 @@ impl Vm {
         if self.registers.sp.0 > self.page_limit || self.frame_end() > self.page_limit {
             self.grow_stack();
         }
+        if let Some(code) = self.signals.end() {
+            self.host.exit_code = Some(code);
+            self.leaving = true;
+            return;
+        }
         if self.heap.needs_full_collection {
             self.collect_garbage(true);
         } else if self.heap.needs_scavenge || self.stress_scavenges {

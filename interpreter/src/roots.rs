@@ -5,6 +5,7 @@
 
 use rowel_objmem::cage::Memory;
 use rowel_objmem::roots::{MemoryExhausted, Roots};
+use rowel_objmem::verify::{Problem, check_with};
 use rowel_objmem::{Address, CollectBoot, Oop};
 
 use crate::code::{CodeRef, CodeStore};
@@ -35,8 +36,23 @@ impl Vm {
             tracing::warn!("object memory is used up: the collection could not start");
         }
         if let Some(check) = self.after_collection {
-            check(&self.heap);
+            check(self, full);
         }
+    }
+
+    /// What is wrong with the heap and with the references to it from frames.
+    pub fn check_heap(&mut self) -> Vec<Problem> {
+        self.write_back();
+        let mut roots = VmRoots {
+            memory: self.heap.memory(),
+            zone: &mut self.zone,
+            code: &mut self.code,
+            weak: Vec::new(),
+            dead: Vec::new(),
+        };
+        let mut references = Vec::new();
+        roots.visit(&mut |oop| references.push(*oop));
+        check_with(&self.heap, &references)
     }
 
     /// Collect the nursery.

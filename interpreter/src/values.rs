@@ -137,7 +137,7 @@ impl Vm {
 
     #[cold]
     fn boxed_float(&mut self, value: f64) -> PrimitiveResult {
-        let float = self.heap.allocate(class_index::BOXED_FLOAT, Format::WORDS_64, 1);
+        let float = self.heap.allocate(class_index::BOXED_FLOAT, Format::WORDS_32, 1);
         let float = float.ok_or(Failure::NoMemory)?;
         self.heap.store_u64(float, 0, value.to_bits());
         Ok(float)

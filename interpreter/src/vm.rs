@@ -50,8 +50,8 @@ pub struct Vm {
     pub stress_scavenges: bool,
     /// The code whose primitive is running, where that is a control primitive.
     pub(crate) running_code: Option<CodeRef>,
-    /// Called after each collection: a test mode.
-    pub after_collection: Option<fn(&rowel_objmem::Heap)>,
+    /// Called after each collection, with whether it was a full one: a test mode.
+    pub after_collection: Option<fn(&mut Vm, bool)>,
     /// The image has quit.
     pub leaving: bool,
     /// Why the primitive called last failed, if it did.

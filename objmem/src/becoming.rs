@@ -80,31 +80,32 @@ impl Heap {
         Ok(())
     }
 
-    /// Make sure that `object` stays where it is: answers where that is. A young object becomes a
-    /// copy of itself in old space. `None` when there is no memory for that.
-    pub fn pin(&mut self, object: Oop) -> Option<Oop> {
-        let object = self.memory.follow(object);
-        let mut pinned = object;
-        if self.is_young(object) {
-            let bytes = self.memory.total_bytes(object);
-            if !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
-                self.ask_for_full_collection();
-                return None;
-            }
-            pinned = self.copy_to_old(object);
-            self.forward(object, pinned);
-            self.follow_well_known();
-        }
-        self.memory.set_header(pinned, self.memory.header(pinned).with_flag(PINNED_BIT, true));
-        Some(pinned)
-    }
-
     /// Follow what the heap itself refers to.
     fn follow_well_known(&mut self) {
         let specials = self.memory.follow(self.special_objects);
         self.follow_slots(specials);
         self.set_special_objects(specials);
         self.follow_class_table();
+    }
+
+    /// Pin an object, so that no collection moves it; a young one is moved to old space first, and
+    /// leaves a forwarder. Answers the object, or `None` when memory is used up.
+    pub fn pin(&mut self, object: Oop) -> Option<Oop> {
+        let mut object = self.memory.follow(object);
+        if self.is_young(object) {
+            let bytes = self.memory.total_bytes(object);
+            if !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
+                self.ask_for_full_collection();
+                return None;
+            }
+            let copy = self.copy_to_old(object);
+            self.forward(object, copy);
+            self.follow_well_known();
+            object = copy;
+        }
+        let header = self.memory.header(object).with_flag(PINNED_BIT, true);
+        self.memory.set_header(object, header);
+        Some(object)
     }
 
     fn is_plain_array(&self, oop: Oop) -> bool {

@@ -87,7 +87,7 @@ const CLASSES: &[(ClassIndex, Option<usize>, Format, i64)] = {
             Format::BYTES,
             0,
         ),
-        (spur::BOXED_FLOAT, Some(special::CLASS_FLOAT), Format::WORDS_64, 0),
+        (spur::BOXED_FLOAT, Some(special::CLASS_FLOAT), Format::WORDS_32, 0),
         (spur::MESSAGE, Some(special::CLASS_MESSAGE), Format::FIXED, 3),
         (spur::METHOD_CONTEXT, Some(special::CLASS_METHOD_CONTEXT), Format::FIXED_INDEXABLE, 6),
         (spur::BLOCK_CLOSURE, Some(special::CLASS_BLOCK_CLOSURE), Format::FIXED_INDEXABLE, 3),

@@ -44,6 +44,12 @@ pub enum Problem {
         /// What is in it.
         value: Oop,
     },
+    /// A root refers to no object.
+    #[error("a root refers to {value:?}, which is no object")]
+    Root {
+        /// What is in it.
+        value: Oop,
+    },
     /// An old object refers to a young one, and the collector does not know.
     #[error("{object:?} refers to a young object and is not remembered")]
     NotRemembered {
@@ -61,6 +67,11 @@ pub enum Problem {
 /// Everything that is wrong with `heap`, at a point where no object is half made. Takes time and
 /// memory in proportion to the heap.
 pub fn check(heap: &Heap) -> Vec<Problem> {
+    check_with(heap, &[])
+}
+
+/// As [`check`], and whether each of `roots`, references from outside, leads to an object.
+pub fn check_with(heap: &Heap, roots: &[Oop]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut objects = Vec::new();
     for (start, end) in regions(heap) {
@@ -76,17 +87,18 @@ pub fn check(heap: &Heap) -> Vec<Problem> {
         let mut refers_to_young = false;
         for slot in 0..live_references(heap, object) {
             let value = heap.fetch(object, slot);
-            let good = value.is_pointer() && known.contains(&value)
-                || value.is_small_integer()
-                || value.is_character()
-                || value.is_small_float();
-            if !good {
+            if !is_good(value, &known) {
                 problems.push(Problem::Reference { object, slot, value });
             }
             refers_to_young |= heap.is_young(value);
         }
         if refers_to_young && object.0 >= heap.old_start && !remembered.contains(&object) {
             problems.push(Problem::NotRemembered { object });
+        }
+    }
+    for &value in roots {
+        if !is_good(value, &known) {
+            problems.push(Problem::Root { value });
         }
     }
     for &object in &heap.remembered {
@@ -104,6 +116,14 @@ pub fn check(heap: &Heap) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Whether `value` is an immediate, or refers to one of the objects `known`.
+fn is_good(value: Oop, known: &FxHashSet<Oop>) -> bool {
+    value.is_pointer() && known.contains(&value)
+        || value.is_small_integer()
+        || value.is_character()
+        || value.is_small_float()
 }
 
 /// The ranges that hold objects, each as its first address and one past its last.
@@ -174,6 +194,7 @@ mod tests {
         heap.store_unchecked(young, 1, wild);
         assert_eq!(check(&heap), [Problem::Reference { object: young, slot: 1, value: wild }]);
         heap.store_unchecked(young, 1, young);
+        assert_eq!(check_with(&heap, &[young, wild]), [Problem::Root { value: wild }]);
         heap.remembered.clear();
         assert_eq!(check(&heap), [Problem::NotRemembered { object: old }]);
     }

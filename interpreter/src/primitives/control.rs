@@ -9,8 +9,9 @@
 use rowel_objmem::Oop;
 use rowel_objmem::layout::class_index;
 
-use crate::code::Action;
+use crate::code::{Action, CodeRef};
 use crate::failure::Failure;
+use crate::lookup::{Lookup, lookup};
 use crate::method;
 use crate::primitive::{Primitive, PrimitiveResult, Row, control, value};
 use crate::vm::Vm;
@@ -45,16 +46,49 @@ pub const ROWS: &[Row] = &[
 /// Arguments that can be pushed beyond what the frame was made for.
 const MOST_ARGUMENTS: usize = 15;
 
+/// A primitive that is declared with fewer arguments than it takes fails.
+fn need_arguments(vm: &Vm, count: usize) -> Result<(), Failure> {
+    if vm.argument_count < count { Err(Failure::BadNumArgs) } else { Ok(()) }
+}
+
+/// What `receiver` runs for `selector`, if it understands it.
+///
+/// # Errors
+/// When that takes another number of arguments: the image's code reports it.
+fn performed(
+    vm: &mut Vm,
+    receiver: Oop,
+    selector: Oop,
+    count: usize,
+) -> Result<Option<CodeRef>, Failure> {
+    let class = vm.heap.class_index(vm.heap.follow(receiver));
+    let selector = vm.heap.follow(selector);
+    match vm.find_code(class, selector) {
+        Ok(code) if usize::from(code.get().num_args) != count => Err(Failure::BadNumArgs),
+        found => Ok(found.ok()),
+    }
+}
+
+/// Run `code` on the stack, or where there is none send `selector`, which says why not.
+fn run_performed(vm: &mut Vm, code: Option<CodeRef>, selector: Oop, count: usize) {
+    match code {
+        Some(code) => vm.execute(code, count),
+        None => vm.send(selector, count, None),
+    }
+}
+
 fn perform(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 1)?;
     let count = vm.argument_count;
     let selector = vm.argument(0);
+    let code = performed(vm, vm.receiver(), selector, count - 1)?;
     // Take the selector out from below the arguments proper.
     for depth in (0..count - 1).rev() {
         let value = vm.stack_value(depth);
         vm.set_stack_value(depth + 1, value);
     }
     vm.pop(1);
-    vm.send(selector, count - 1, None);
+    run_performed(vm, code, selector, count - 1);
     Ok(())
 }
 
@@ -80,15 +114,18 @@ fn restack(vm: &mut Vm, receiver: Oop, arguments: &[Oop]) {
 }
 
 fn perform_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 2)?;
     let arguments = elements(vm, vm.argument(1))?;
     let (receiver, selector) = (vm.receiver(), vm.argument(0));
+    let code = performed(vm, receiver, selector, arguments.len())?;
     restack(vm, receiver, &arguments);
-    vm.send(selector, arguments.len(), None);
+    run_performed(vm, code, selector, arguments.len());
     Ok(())
 }
 
 /// `perform:withArguments:inSuperclass:`, or with one more argument in front, the object.
 fn perform_in_superclass(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 3)?;
     let (object, selector) = (vm.stack_value(3), vm.stack_value(2));
     let start = vm.stack_value(0);
     let arguments = elements(vm, vm.stack_value(1))?;
@@ -99,6 +136,13 @@ fn perform_in_superclass(vm: &mut Vm) -> Result<(), Failure> {
         if class == vm.heap.nil() {
             return Err(Failure::BadArgument);
         }
+    }
+    let found = lookup(&vm.heap, start, vm.heap.follow(selector));
+    if let Lookup::Found { method, .. } = found
+        && method::is_well_formed(vm.heap.memory(), method)
+        && method::header(vm.heap.memory(), method).num_args() != arguments.len()
+    {
+        return Err(Failure::BadNumArgs);
     }
     restack(vm, object, &arguments);
     vm.send_above(start, selector, arguments.len(), None);
@@ -123,6 +167,7 @@ fn flush_cache_by_method(vm: &mut Vm) -> PrimitiveResult {
 }
 
 fn execute_method(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 1)?;
     let new = vm.stack_value(0);
     let memory = vm.heap.memory();
     if !method::is_well_formed(memory, new) {
@@ -140,6 +185,7 @@ fn execute_method(vm: &mut Vm) -> Result<(), Failure> {
 
 /// `withArgs: array executeMethod: method`, or with the receiver proper in front.
 fn execute_method_args_array(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 2)?;
     let new = vm.stack_value(0);
     let memory = vm.heap.memory();
     let arguments = elements(vm, vm.stack_value(1))?;
@@ -161,6 +207,7 @@ fn closure_value(vm: &mut Vm) -> Result<(), Failure> {
 }
 
 fn closure_value_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 1)?;
     let arguments = elements(vm, vm.argument(0))?;
     let array = vm.argument(0);
     let closure = vm.receiver();
@@ -177,6 +224,7 @@ fn closure_value_with_args(vm: &mut Vm) -> Result<(), Failure> {
 
 /// `tryPrimitive: number withArgs: array`, or with the receiver proper in front.
 fn do_primitive_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 2)?;
     let number = vm.stack_value(1).as_integer().ok_or(Failure::BadArgument)?;
     let number = u16::try_from(number).map_err(|_| Failure::BadIndex)?;
     let arguments = elements(vm, vm.stack_value(0))?;
@@ -257,6 +305,7 @@ fn variable_in_place(vm: &mut Vm, index: usize) -> Result<(), Failure> {
 
 /// `tryNamedPrimitiveIn: method for: receiver withArgs: array`.
 fn do_named_primitive_with_args(vm: &mut Vm) -> Result<(), Failure> {
+    need_arguments(vm, 3)?;
     let (named, receiver) = (vm.stack_value(2), vm.stack_value(1));
     let arguments = elements(vm, vm.stack_value(0))?;
     let memory = vm.heap.memory();

@@ -87,7 +87,7 @@ impl Machine<'_> {
             if u64::from(code.get().num_args) != num_args {
                 return None;
             }
-            let receiver = self.memory.fetch(block, closure::FULL_RECEIVER);
+            let receiver = self.followed(self.memory.fetch(block, closure::FULL_RECEIVER));
             Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
         } else {
             None
@@ -105,8 +105,14 @@ impl Machine<'_> {
         let method = self.memory.fetch(outer, context::METHOD);
         let start = self.memory.fetch(block, closure::START_PC);
         let (code, word) = self.vm.blocks.get(method, start)?;
-        let receiver = self.memory.fetch(outer, context::RECEIVER);
+        let receiver = self.followed(self.memory.fetch(outer, context::RECEIVER));
         Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
+    }
+
+    /// The object that `oop` refers to once forwarders are followed.
+    #[inline(always)]
+    fn followed(&self, oop: Oop) -> Oop {
+        if self.vm.heap.has_forwarders { self.memory.follow(oop) } else { oop }
     }
 
     #[inline(always)]

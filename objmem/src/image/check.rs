@@ -278,6 +278,11 @@ impl Checker<'_> {
         if (format == Format::FORWARDED) != entity.header.is_forwarded() {
             return Err(self.bad(entity.at, "the header of a forwarder", entity.header.0));
         }
+        // Immediates have no header, and bridges lie between segments.
+        let class = entity.header.class_index().0;
+        if class < ARRAY_CLASS_INDEX_PUN && class != FORWARDED_CLASS_INDEX {
+            return Err(self.bad(entity.at, "a class index", u64::from(class)));
+        }
         Ok(())
     }
 

@@ -16,8 +16,9 @@ use crate::vm::Vm;
 
 /// Number of parameters.
 const COUNT: i64 = 77;
-/// Parameter 65: multiple bytecode sets (1), read-only objects (2).
-const FEATURES: i64 = 1 | 2;
+/// Parameter 65: multiple bytecode sets (1), read-only objects (2), and suspending a process that waits
+/// leaves it waiting when resumed (32).
+const FEATURES: i64 = 1 | 2 | 32;
 /// Parameter 48 is the header's flags without the lowest two (float order, full screen).
 const FLAG_SHIFT: u32 = 2;
 /// Greatest value of parameter 48 that can be set.
@@ -173,8 +174,10 @@ fn header_number(vm: &Vm, index: i64) -> Option<i64> {
         45 => i64::from(header.eden_bytes),
         47 => i64::from(header.code_size) * 1024,
         48 => flags(vm),
-        _ if header.max_semaphores == 0 => SEMAPHORES,
-        _ => i64::from(header.max_semaphores),
+        _ => match vm.host.external_semaphores.unwrap_or(header.max_semaphores) {
+            0 => SEMAPHORES,
+            size => i64::from(size),
+        },
     })
 }
 
@@ -234,7 +237,10 @@ fn write_header(vm: &mut Vm, index: i64, value: i64) -> Result<(), Failure> {
             let below = header.flags & ((1 << FLAG_SHIFT) - 1);
             header.flags = (value as u64) << FLAG_SHIFT | below;
         }
-        49 => header.max_semaphores = u16::try_from(value).map_err(no)?,
+        49 => {
+            header.max_semaphores = u16::try_from(value).map_err(no)?;
+            vm.host.external_semaphores = None;
+        }
         _ => return Err(Failure::Unsupported),
     }
     Ok(())
