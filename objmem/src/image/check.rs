@@ -5,6 +5,8 @@
 //! slot that holds a reference. Must not trust any number it reads. Sources: VMMaker's
 //! `SpurMemoryManager` (object format, hidden objects), `checkHeapIntegrity:classIndicesShouldBeValid:`.
 
+use rustc_hash::FxHashSet;
+
 use super::format::{ImageError, ImageHeader};
 use super::segments::{Data, Segment};
 use crate::format::Format;
@@ -215,6 +217,7 @@ impl<'a> Checker<'a> {
         if !array || roots.slots < slots || roots.slots > slots + u64::from(HIDDEN_ROOT_SLOTS) {
             return Err(self.data.bad(roots.at, "the header of the class table", roots.header.0));
         }
+        let mut pages = FxHashSet::default();
         for index in 0..CLASS_TABLE_ROOT_SLOTS {
             let page = self.follow(roots, u64::from(index), "a class table page")?;
             let first_class = index * CLASS_TABLE_PAGE_SIZE;
@@ -230,7 +233,9 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let right_size = page.slots == u64::from(CLASS_TABLE_PAGE_SIZE);
-            if !right_size || page.header.format() != Format::INDEXABLE {
+            let array = page.header.class_index().0 == ARRAY_CLASS_INDEX_PUN
+                && page.header.format() == Format::INDEXABLE;
+            if !right_size || !array || !pages.insert(page.at) {
                 return Err(self.data.bad(page.at, "a class table page", page.header.0));
             }
             self.check_class_table_page(page, first_class)?;
@@ -254,9 +259,25 @@ impl<'a> Checker<'a> {
                 }
             } else if !class.header.format().is_pointers() || class.slots < CLASS_SLOTS {
                 return Err(self.data.bad(class.at, "the header of a class", class.header.0));
+            } else if class.header.hash() != index && !self.is_at_its_hash(class) {
+                let hash = class.header.hash().into();
+                return Err(self.data.bad(class.at, "the identity hash of a class", hash));
             }
         }
         Ok(())
+    }
+
+    /// Whether the class is in the class table where its identity hash says, if elsewhere, too.
+    fn is_at_its_hash(&self, class: Entity) -> bool {
+        let hash = u64::from(class.header.hash());
+        let size = u64::from(CLASS_TABLE_PAGE_SIZE);
+        let roots = self.known(self.facts.hidden_roots);
+        let page = self.follow(roots, hash / size, "");
+        let entry = page
+            .ok()
+            .filter(|page| page.slots == size)
+            .map(|page| self.follow(page, hash % size, ""));
+        entry.is_some_and(|entry| entry.is_ok_and(|entry| entry.at == class.at))
     }
 
     fn walk_slots(&mut self, segment: &Segment) -> Result<(), ImageError> {
