@@ -126,7 +126,7 @@ mod tests {
             fatal,
             Err(Breakdown { why: "no way".into(), trace: String::new() }) as Result<(), _>
         );
-        let broken = guarded(|| panic!("slot {}", 7)) as Result<(), _>;
+        let broken: Result<(), Breakdown> = guarded(|| panic!("slot {}", 7));
         let broken = broken.expect_err("a panic");
         assert_eq!(broken.why, "slot 7");
         assert!(broken.trace.starts_with("at cli/src/crash_report.rs"), "{}", broken.trace);

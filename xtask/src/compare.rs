@@ -139,7 +139,7 @@ fn machines(
     options: &ArgMatches,
 ) -> Result<[Machine; 2], Box<dyn Error>> {
     let given = |name| options.get_one::<PathBuf>(name).cloned();
-    let image = given("image").or_else(|| real_image(place));
+    let image = given("image").or_else(|| real_image().map(Path::to_owned));
     let image = image.ok_or("no image: give --image or set ROWEL_IMAGE")?;
     let machine = |label, executable: PathBuf, options: &str| -> Result<Machine, Box<dyn Error>> {
         let directory = place.join(label);

@@ -45,7 +45,8 @@ fn unpacked() -> Option<PathBuf> {
     packed.retain(|path| path.to_string_lossy().ends_with(".image.xz"));
     packed.sort();
     let packed = packed.first()?;
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(packed.file_stem()?);
+    let place = option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let path = place.join(packed.file_stem()?);
     if !path.exists() {
         let partial = path.with_extension(format!("{}.unpacking", std::process::id()));
         let output = std::fs::File::create(&partial).expect("a file");
