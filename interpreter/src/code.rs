@@ -35,6 +35,8 @@ pub enum Action {
     Value(fn(&mut Vm) -> PrimitiveResult),
     /// Evaluate the receiver, a closure (201 to 205 and relatives).
     Evaluate,
+    /// Perform the first argument (83).
+    Perform,
     /// Call a primitive that changes the registers.
     Control(fn(&mut Vm) -> Result<(), Failure>),
     /// A primitive that is not there: activate with this failure.
@@ -60,6 +62,8 @@ pub struct MethodCode {
     pub primitive: u16,
     /// What a send of it does.
     pub action: Action,
+    /// Whether sends no longer find it: its method has changed, or it is another's now.
+    retired: bool,
     /// Whether the code starts by storing the failure code of its primitive in a temporary.
     pub wants_failure_code: bool,
 }
@@ -152,6 +156,7 @@ impl MethodCode {
             frame_words: 0,
             primitive: 0,
             action: Action::Activate,
+            retired: false,
             wants_failure_code: false,
         }
     }
@@ -291,7 +296,24 @@ impl CodeStore {
 
     /// The translation of `method` is no longer what new sends should find; frames may still run it.
     pub fn forget(&mut self, method: Oop) -> Option<CodeRef> {
-        self.by_method.remove(&method)
+        let code = self.by_method.remove(&method)?;
+        // SAFETY: the store owns it, and `&mut self` excludes other writers.
+        unsafe { (*code.0.as_ptr()).retired = true };
+        Some(code)
+    }
+
+    /// A scavenge moved the method of `code`, which was at `old`.
+    pub fn moved(&mut self, code: CodeRef, old: Oop) {
+        if self.by_method.get(&old) == Some(&code) {
+            self.by_method.remove(&old);
+            self.by_method.insert(code.get().method, code);
+        }
+    }
+
+    /// Find translations by where their methods are now.
+    pub fn reindex(&mut self) {
+        let current = self.all.iter().map(|code| CodeRef(*code)).filter(|code| !code.get().retired);
+        self.by_method = current.map(|code| (code.get().method, code)).collect();
     }
 
     /// All code.
@@ -299,13 +321,9 @@ impl CodeStore {
         self.all.iter().map(|code| CodeRef(*code))
     }
 
-    /// Replace the method that `code` translates: the collector moved it, or it became another.
+    /// Replace the method that `code` translates: the collector moved it, or it became another. Once
+    /// all are replaced, [`reindex`](Self::reindex).
     pub fn set_method(&mut self, code: CodeRef, method: Oop) {
-        let old = code.get().method;
-        if old != method && self.by_method.get(&old) == Some(&code) {
-            self.by_method.remove(&old);
-            self.by_method.insert(method, code);
-        }
         // SAFETY: the store owns it, and `&mut self` excludes other writers.
         unsafe { (*code.0.as_ptr()).method = method };
     }

@@ -239,6 +239,16 @@ impl Machine<'_> {
             Op::Size => self.size(),
             Op::Send | Op::SendSpecial | Op::SendSuper => self.send(word),
             Op::SendDirectedSuper => self.send_directed_super(word),
+            Op::PushTwoTemps => self.push_two_temps(word),
+            Op::AddInteger => self.with_integer(word, |a, b| a.checked_add(b)),
+            Op::SubtractInteger => self.with_integer(word, |a, b| a.checked_sub(b)),
+            Op::BitAndInteger => self.with_integer(word, |a, b| Some(a & b)),
+            Op::LessInteger => self.compare_with_integer(word, |a, b| a < b),
+            Op::GreaterInteger => self.compare_with_integer(word, |a, b| a > b),
+            Op::LessOrEqualInteger => self.compare_with_integer(word, |a, b| a <= b),
+            Op::GreaterOrEqualInteger => self.compare_with_integer(word, |a, b| a >= b),
+            Op::EqualInteger => self.compare_with_integer(word, |a, b| a == b),
+            Op::NotEqualInteger => self.compare_with_integer(word, |a, b| a != b),
             Op::Illegal => self.illegal(word),
         }
     }

@@ -191,8 +191,7 @@ impl Heap {
     fn note_old_allocation(&mut self, bytes: u64) {
         self.gc.old_allocated += bytes;
         if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
-            self.needs_full_collection = true;
-            self.attention.store(0, std::sync::atomic::Ordering::Release);
+            self.want_full_collection();
         }
     }
 
@@ -200,9 +199,15 @@ impl Heap {
     #[cold]
     pub(crate) fn ask_for_full_collection(&mut self) {
         if self.gc.old_allocated != 0 || self.nursery.eden.next != self.gc.eden_after_full {
-            self.needs_full_collection = true;
-            self.attention.store(0, std::sync::atomic::Ordering::Release);
+            self.want_full_collection();
         }
+    }
+
+    /// Have the interpreter collect everything at its next safepoint.
+    #[cold]
+    fn want_full_collection(&mut self) {
+        self.needs_full_collection = true;
+        self.attention.store(0, std::sync::atomic::Ordering::Release);
     }
 
     /// Room for `bytes` bytes in old space, from the reserve at last: the caller has prepared it.
@@ -217,7 +222,7 @@ impl Heap {
             self.old.insert(reserve.start, reserve.limit);
             self.start_segment(Space::new(reserve.start, reserve.limit));
         }
-        self.needs_full_collection = true;
+        self.want_full_collection();
         self.bump(bytes).expect("the reserve holds what it was prepared for")
     }
 

@@ -1,67 +1,15 @@
 //! A real image, opened, checked, collected, compacted and written.
-//!
-//! It is looked for in `ROWEL_IMAGE`, in the cache that `rowel fetch` fills, and packed beside the
-//! checkout. Where there is none these tests say so and pass, but they fail where `CI` is true.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+#[path = "support/real_image.rs"]
+mod support;
+
+use std::path::Path;
 
 use rowel_objmem::image::read::check_file;
 use rowel_objmem::image::{HeapOptions, ImageHeader};
 use rowel_objmem::layout::special;
 use rowel_objmem::{CollectBoot, Heap, Oop, verify};
-
-/// The name of the fetched image in the cache.
-const CACHED_NAME: &str = "cuis-7.7-7777.image";
-
-/// The image, if there is one; found and unpacked once.
-fn image() -> Option<&'static Path> {
-    static IMAGE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let found = IMAGE.get_or_init(|| named().or_else(cached).or_else(unpacked)).as_deref();
-    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(found.is_some() || !in_ci, "no image: set ROWEL_IMAGE or run `rowel fetch cuis`");
-    if found.is_none() {
-        eprintln!("not tested: there is no image");
-    }
-    found
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
-fn named() -> Option<PathBuf> {
-    let path = variable("ROWEL_IMAGE")?;
-    assert!(path.exists(), "ROWEL_IMAGE is {}, which does not exist", path.display());
-    Some(path)
-}
-
-fn cached() -> Option<PathBuf> {
-    let cache = variable("ROWEL_CACHE")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("rowel")))
-        .or_else(|| variable("HOME").map(|home| home.join(".cache").join("rowel")))?;
-    Some(cache.join(CACHED_NAME)).filter(|path| path.exists())
-}
-
-/// The first packed image beside the checkout, unpacked among the temporary files of the tests.
-fn unpacked() -> Option<PathBuf> {
-    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/images");
-    let entries = std::fs::read_dir(images).ok()?;
-    let mut packed: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    packed.retain(|path| path.to_string_lossy().ends_with(".image.xz"));
-    packed.sort();
-    let packed = packed.first()?;
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(packed.file_stem()?);
-    if !path.exists() {
-        let partial = path.with_extension(format!("{}.unpacking", std::process::id()));
-        let output = std::fs::File::create(&partial).expect("a file");
-        let status = Command::new("xz").arg("-dc").arg(packed).stdout(Stdio::from(output)).status();
-        assert!(status.expect("the xz command").success());
-        std::fs::rename(&partial, &path).expect("renamed");
-    }
-    Some(path)
-}
+use support::real_image;
 
 fn open(path: &Path) -> (Heap, ImageHeader) {
     Heap::open(path, &HeapOptions::default()).expect("an image in order")
@@ -69,7 +17,7 @@ fn open(path: &Path) -> (Heap, ImageHeader) {
 
 #[test]
 fn it_opens_and_is_in_order() {
-    let Some(path) = image() else { return };
+    let Some(path) = real_image() else { return };
     let (_, _, objects) = check_file(path).expect("an image in order");
     for map_file in [true, false] {
         let options = HeapOptions { map_file, ..HeapOptions::default() };
@@ -84,7 +32,7 @@ fn it_opens_and_is_in_order() {
 
 #[test]
 fn it_survives_collections() {
-    let Some(path) = image() else { return };
+    let Some(path) = real_image() else { return };
     let (mut heap, _) = open(path);
     let before = heap.all_objects().len();
     for boot in [CollectBoot::No, CollectBoot::Yes, CollectBoot::Yes] {
@@ -115,7 +63,7 @@ fn expect_round_trip(heap: &Heap, header: &ImageHeader) -> Heap {
 
 #[test]
 fn it_writes_and_reads_back() {
-    let Some(path) = image() else { return };
+    let Some(path) = real_image() else { return };
     let (mut heap, header) = open(path);
     let copy = expect_round_trip(&heap, &header);
     // What is written is what lives.
@@ -131,7 +79,7 @@ fn it_writes_and_reads_back() {
 
 #[test]
 fn it_keeps_what_is_made_in_it() {
-    let Some(path) = image() else { return };
+    let Some(path) = real_image() else { return };
     let (mut heap, header) = open(path);
     let class = rowel_objmem::layout::class_index::ARRAY;
     let format = rowel_objmem::Format::INDEXABLE;

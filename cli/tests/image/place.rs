@@ -5,9 +5,8 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -46,13 +45,7 @@ impl Place {
 
     /// A directory with the image as `c.image`; `None` when there is no image on this machine.
     pub fn with_image() -> Option<Place> {
-        static IMAGE: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let keep = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let image = IMAGE.get_or_init(|| super::real_image::real_image(keep));
-        let Some(image) = image else {
-            eprintln!("skipped: there is no image; `rowel fetch cuis` gets one");
-            return None;
-        };
+        let image = super::real_image::real_image()?;
         let place = Place::empty();
         fs::copy(image, place.path("c.image")).expect("a copy of the image");
         Some(place)

@@ -1,19 +1,18 @@
 //! Sends: through the inline cache where it knows the receiver's class, else outside.
 
-use rowel_objmem::Oop;
 use rowel_objmem::layout::{class_index, special};
+use rowel_objmem::{Address, Oop};
 
 use crate::code::{Action, CodeRef, Ip};
 use crate::dispatch::Step;
 use crate::failure::Failure;
+use crate::frame::WORD;
 use crate::layout::{closure, context};
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
+use crate::steps::SEND_WORDS;
 use crate::vm::Vm;
-
-/// Words of a send.
-const SEND_WORDS: i32 = 3;
 
 impl Machine<'_> {
     /// A send, or an operation that turned out to be one: makes a frame when that is all there is to
@@ -70,8 +69,31 @@ impl Machine<'_> {
                 Some(true) => Step::Attend,
                 None => self.execute_slowly(code, num_args),
             },
+            Action::Perform => self.perform(code, num_args),
             _ => self.execute_slowly(code, num_args),
         }
+    }
+
+    /// Perform the first argument when the lookup cache knows what that finds.
+    #[inline(always)]
+    fn perform(&mut self, code: CodeRef, num_args: u64) -> Step {
+        let receiver = self.peek(num_args);
+        let selector = self.peek(num_args.saturating_sub(1));
+        let found = self.vm.cache.get(self.memory.class_index(receiver), selector);
+        let Some(found) = found.filter(|f| u64::from(f.get().num_args) + 1 == num_args) else {
+            return self.execute_slowly(code, num_args);
+        };
+        // Take the selector out from below the arguments proper.
+        for depth in (0..num_args - 1).rev() {
+            let value = self.peek(depth);
+            self.memory.store(Address(self.sp.0 - (depth + 2) * WORD), value.0);
+        }
+        self.pop();
+        if matches!(found.get().action, Action::Activate) {
+            let resume = self.ip;
+            return if self.activate(found, resume) { Step::Attend } else { Step::Next };
+        }
+        self.execute_slowly(found, num_args - 1)
     }
 
     /// Evaluate the closure below `num_args` arguments when the cache knows its code and it takes so

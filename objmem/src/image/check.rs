@@ -6,6 +6,8 @@
 //! the two notes are compared. Must not trust any number it reads. Sources: VMMaker's
 //! `SpurMemoryManager` (object format, hidden objects), `checkHeapIntegrity:classIndicesShouldBeValid:`.
 
+use rustc_hash::FxHashSet;
+
 use super::format::{ImageError, ImageHeader};
 use super::mourn_queue;
 use super::segments::Segment;
@@ -431,6 +433,7 @@ impl Checker<'_> {
         if !array || roots.slots < slots || roots.slots > slots + u64::from(HIDDEN_ROOT_SLOTS) {
             return Err(self.bad(roots.at, "the header of the class table", roots.header.0));
         }
+        let mut pages = FxHashSet::default();
         for index in 0..CLASS_TABLE_ROOT_SLOTS {
             let page = self.follow(roots, u64::from(index), "a class table page")?;
             let first_class = index * CLASS_TABLE_PAGE_SIZE;
@@ -443,15 +446,22 @@ impl Checker<'_> {
                 continue;
             }
             let right_size = page.slots == u64::from(CLASS_TABLE_PAGE_SIZE);
-            if !right_size || page.header.format() != Format::INDEXABLE {
+            let array = page.header.class_index().0 == ARRAY_CLASS_INDEX_PUN
+                && page.header.format() == Format::INDEXABLE;
+            if !right_size || !array || !pages.insert(page.at) {
                 return Err(self.bad(page.at, "a class table page", page.header.0));
             }
-            self.check_class_table_page(page, first_class)?;
+            self.check_class_table_page(roots, page, first_class)?;
         }
         Ok(())
     }
 
-    fn check_class_table_page(&self, page: Entity, first_class: u32) -> Result<(), ImageError> {
+    fn check_class_table_page(
+        &self,
+        roots: Entity,
+        page: Entity,
+        first_class: u32,
+    ) -> Result<(), ImageError> {
         for entry in 0..CLASS_TABLE_PAGE_SIZE {
             let class = self.follow(page, u64::from(entry), "an entry of the class table")?;
             let index = first_class + entry;
@@ -464,9 +474,22 @@ impl Checker<'_> {
                 }
             } else if !class.header.format().is_pointers() || class.slots < CLASS_SLOTS {
                 return Err(self.bad(class.at, "the header of a class", class.header.0));
+            } else if class.header.hash() != index && !self.is_at_its_hash(roots, class) {
+                let hash = class.header.hash().into();
+                return Err(self.bad(class.at, "the identity hash of a class", hash));
             }
         }
         Ok(())
+    }
+
+    /// Whether the class is in the class table where its identity hash says, if elsewhere, too.
+    fn is_at_its_hash(&self, roots: Entity, class: Entity) -> bool {
+        let hash = u64::from(class.header.hash());
+        let size = u64::from(CLASS_TABLE_PAGE_SIZE);
+        let page = self.follow(roots, hash / size, "");
+        let page = page.ok().filter(|page| page.slots == size);
+        let entry = page.and_then(|page| self.follow(page, hash % size, "").ok());
+        entry.is_some_and(|entry| entry.at == class.at)
     }
 
     /// Forwarders lead to objects that are none.

@@ -44,7 +44,8 @@ pub(super) fn small_image(base: u64, gap: Option<u64>) -> Vec<u8> {
     let yes = image.add(1024, 0, &[]);
     image.add(19, 9, &[0; 64]);
     let roots = image.add(16, 2, &[nil; (CLASS_TABLE_ROOT_SLOTS + HIDDEN_ROOT_SLOTS) as usize]);
-    let class = image.add(1024, 1, &[nil; 3]);
+    // Its identity hash is its class index.
+    let class = image.add(1024 << 32 | 1024, 1, &[nil; 3]);
     for index in 0..2 {
         let page = image.add(16, 2, &[nil; 1024]);
         image.set(roots, index, page);
