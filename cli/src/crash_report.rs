@@ -121,12 +121,10 @@ mod tests {
     #[test]
     fn panics_and_fatal_conditions_become_breakdowns_and_leave_reports() {
         assert_eq!(guarded(|| 3), Ok(3));
-        let fatal = guarded(|| panic::resume_unwind(Box::new(Fatal("no way".into()))));
-        assert_eq!(
-            fatal,
-            Err(Breakdown { why: "no way".into(), trace: String::new() }) as Result<(), _>
-        );
-        let broken: Result<(), Breakdown> = guarded(|| panic!("slot {}", 7));
+        let fatal: Result<(), _> =
+            guarded(|| panic::resume_unwind(Box::new(Fatal("no way".into()))));
+        assert_eq!(fatal, Err(Breakdown { why: "no way".into(), trace: String::new() }));
+        let broken: Result<(), _> = guarded(|| panic!("slot {}", 7));
         let broken = broken.expect_err("a panic");
         assert_eq!(broken.why, "slot 7");
         assert!(broken.trace.starts_with("at cli/src/crash_report.rs"), "{}", broken.trace);

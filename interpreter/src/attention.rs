@@ -64,7 +64,7 @@ impl Vm {
     }
 
     /// Where the running frame would end if its operand stack were full.
-    fn frame_end(&self) -> u64 {
+    pub(crate) fn frame_end(&self) -> u64 {
         let fp = self.registers.fp;
         let code = crate::code::CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
         code.map_or(0, |code| fp.plus(u64::from(code.get().frame_words) * WORD).0)

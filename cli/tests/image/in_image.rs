@@ -22,8 +22,9 @@ fn the_tests_of_the_image_pass() {
     let lock = File::create(std::env::temp_dir().join("rowel-image-tests.lock")).expect("a file");
     lock.lock().expect("a lock");
     let outcome = place.run_script(RUN_TESTS, LIMIT);
-    assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let printed = outcome.printed();
+    let last = printed.lines().last().unwrap_or("");
+    assert_eq!(outcome.code, Some(0), "after `{last}`: {}", outcome.stderr);
     let results: BTreeMap<&str, &str> = printed
         .lines()
         .filter_map(|line| line.split_once(' '))

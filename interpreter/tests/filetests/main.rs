@@ -37,8 +37,11 @@ fn read(path: &Path) -> (String, Vec<Case>) {
 fn outcome(case: &Case, mode: Mode) -> String {
     let mut world = World::new(case, mode).unwrap_or_else(|why| panic!("{}: {why}", case.name));
     match catch_unwind(AssertUnwindSafe(|| run(&mut world.vm))) {
-        Ok(Leave::Finished(value)) => world.describe(value, 4),
-        Ok(Leave::Quit) => format!("quit {:?}", world.vm.host.exit_code),
+        Ok(Leave::Quit) => match world.vm.check_heap().first() {
+            None => world.describe(world.result(), 4),
+            Some(problem) => format!("the heap is damaged: {problem}"),
+        },
+        Ok(Leave::Finished(_)) => "the test did not quit".to_owned(),
         Err(payload) => match payload.downcast::<Fatal>() {
             Ok(fatal) => format!("fatal: {}", fatal.0),
             Err(_) => format!("{}: a panic", case.name),

@@ -74,13 +74,19 @@ pub struct World {
 
 type Made<T> = Result<T, String>;
 
+/// The method that ends the test.
+fn quit() -> Code {
+    let lines = vec![(0, "return_receiver".to_owned())];
+    Code { name: "Object>>quit".to_owned(), primitive: Some(113), lines, ..Code::default() }
+}
+
 impl World {
     /// The world of `case`, with its first method about to be called.
     ///
     /// # Errors
     /// What in the test cannot be made.
     pub fn new(case: &Case, mode: Mode) -> Made<World> {
-        let mut options = BootstrapOptions { max_old_bytes: 64 << 20, ..Default::default() };
+        let mut options = BootstrapOptions { max_old_bytes: 2 << 20, ..Default::default() };
         if mode == Mode::SmallStack {
             options.stack_bytes = 2 * rowel_interpreter::stack::PAGE_BYTES;
         }
@@ -247,7 +253,8 @@ impl World {
     fn install(&mut self, case: &Case) -> Made<()> {
         let mut made = Vec::new();
         let mut blocks = HashMap::new();
-        for code in &case.codes {
+        let codes = [&case.codes[..], &[quit()]].concat();
+        for code in &codes {
             let bytes = assemble(code, case.set)?;
             let own_literals = if code.is_block { 1 } else { 2 };
             let oop = self.compiled(code, case.set, &bytes, code.literals.len() + own_literals);
@@ -258,7 +265,7 @@ impl World {
         }
         let mut around = Oop::ZERO;
         let mut dictionaries: HashMap<Oop, Vec<(Oop, Oop)>> = HashMap::new();
-        for (code, &oop) in case.codes.iter().zip(&made) {
+        for (code, &oop) in codes.iter().zip(&made) {
             let mut literals = self.objects(&code.literals, &blocks)?;
             if code.is_block {
                 literals.push(around);
@@ -321,7 +328,8 @@ impl World {
         self.vm.heap.store(class, METHOD_DICTIONARY, dictionary);
     }
 
-    /// Enter a method that sends `main` with the test's receiver and arguments.
+    /// Enter a method that sends `main` with the test's receiver and arguments, stores what it
+    /// answers in the variable `result`, and quits.
     fn enter(&mut self, case: &Case) -> Made<()> {
         let receiver_and_arguments = [vec![case.receiver.clone()], case.arguments.clone()].concat();
         let count = case.arguments.len();
@@ -332,14 +340,21 @@ impl World {
             Set::SistaV1 => format!("long_send index={} num_args={count}", count + 1),
             Set::V3 => format!("extended_send index={} num_args={count}", count + 1),
         });
-        lines.push("return_top".to_owned());
+        let store_and_quit = match case.set {
+            Set::SistaV1 => ["long_store_into_literal_variable", "long_send"],
+            Set::V3 => ["extended_store kind=3", "extended_send"],
+        };
+        let [store, send] = store_and_quit;
+        lines.push(format!("{store} index={}", count + 2));
+        lines.push(format!("{send} index={} num_args=0", count + 3));
         entry.lines = lines.into_iter().map(|line| (0, line)).collect();
         let bytes = assemble(&entry, case.set)?;
-        let oop = self.compiled(&entry, case.set, &bytes, count + 4);
+        let oop = self.compiled(&entry, case.set, &bytes, count + 6);
         let mut literals = self.objects(&receiver_and_arguments, &HashMap::new())?;
         let (main, name) = (self.symbol("main"), self.symbol("entry"));
         let class = self.variable("Object");
-        literals.extend([main, name, class]);
+        let (result, quit) = (self.variable("result"), self.symbol("quit"));
+        literals.extend([main, result, quit, name, class]);
         for (index, literal) in literals.into_iter().enumerate() {
             self.vm.heap.store(oop, 1 + index, literal);
         }
@@ -347,6 +362,11 @@ impl World {
         let nil = self.vm.heap.nil();
         self.vm.enter(code, nil, &[]);
         Ok(())
+    }
+
+    /// What `main` answered.
+    pub fn result(&self) -> Oop {
+        self.vm.heap.fetch(self.variables["result"], 1)
     }
 
     /// How an object is written, down to `depth` levels.
