@@ -147,7 +147,7 @@ impl<'v> Machine<'v> {
         let memory = self.memory;
         let fp = Address(self.sp.0 - (num_args + 1) * WORD);
         let move_up = |index: u64| {
-            let value = memory.load(fp.plus(index * WORD));
+            let value = memory.load_alone(fp.plus(index * WORD));
             memory.store(fp.plus(frame::RECEIVER + index * WORD), value);
         };
         for index in (2..=num_args).rev() {

@@ -46,6 +46,8 @@ pub struct Vm {
     pub timer: Timer,
     /// Bytes below which the image wants its low space semaphore signalled; 0 for never.
     pub low_space_threshold: u64,
+    /// No ready list of a higher priority has a process in it, as far as the VM knows.
+    pub(crate) highest_ready: usize,
     /// Scavenge at every safepoint: a test mode.
     pub stress_scavenges: bool,
     /// The code whose primitive is running, where that is a control primitive.
@@ -106,6 +108,7 @@ impl Vm {
             page_limit,
             timer,
             low_space_threshold: 0,
+            highest_ready: usize::MAX,
             stress_scavenges: false,
             running_code: None,
             after_collection: None,
