@@ -1,7 +1,8 @@
 //! The two bytecode sets of Spur images, each written once as a table.
 //!
 //! Owns: the encodings of SistaV1 and of V3PlusClosures, and everything derived from their tables:
-//! the enums, the decoder, the visitor traits, the disassembler, the emitter, the stack effects.
+//! the enums, the decoder, the visitor traits, the disassembler, the emitter, the reader of what
+//! the listings write, the stack effects.
 //! Must not know: objects, methods, frames. It sees bytes and numbers only.
 //! Facts: VMMaker's bytecode tables and encoding comments (`StackInterpreter`), and the Blue Book
 //! order of the special selectors.
@@ -15,6 +16,7 @@ mod special_selectors;
 mod stack_effect;
 mod table;
 pub mod v3;
+mod written;
 
 pub use decode::{Bytecode, BytecodeSet, DecodeError, Step, Walk, decode, walk};
 pub use disassemble::disassemble;

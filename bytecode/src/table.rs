@@ -90,6 +90,22 @@ macro_rules! define {
                 }
             }
 
+            /// The instruction that is written as [`Display`](std::fmt::Display) writes it; operands
+            /// that are left out are 0. Nothing when there is no such row, or no such operand of it.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                let (name, operands) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+                #[allow(unused_mut, reason = "the rows may all be without operands")]
+                let mut operands = $crate::written::WrittenOperands::parse(operands)?;
+                let bytecode = match name {
+                    $( stringify!($snake) => {
+                        Self::$name { $($field: operands.take(stringify!($field))),* }
+                    } )*
+                    _ => return None,
+                };
+                operands.are_all_taken().then_some(bytecode)
+            }
+
             /// Its row in [`ROWS`].
             #[must_use]
             pub fn row(self) -> &'static $crate::Row {

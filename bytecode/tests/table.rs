@@ -120,6 +120,28 @@ fn listing(set: BytecodeSet) -> String {
 }
 
 #[test]
+fn what_is_written_can_be_read() {
+    for byte in 0..=255_u8 {
+        let code = [byte, 0x0B, 0x45, 0x23];
+        if let Ok((rowel_bytecode::Bytecode::SistaV1(bytecode), _)) =
+            decode(&code, 0, BytecodeSet::SistaV1)
+        {
+            assert_eq!(sista_v1::Bytecode::parse(&bytecode.to_string()), Some(bytecode));
+        }
+        if let Ok((rowel_bytecode::Bytecode::V3(bytecode), _)) =
+            decode(&code, 0, BytecodeSet::V3PlusClosures)
+        {
+            assert_eq!(v3::Bytecode::parse(&bytecode.to_string()), Some(bytecode));
+        }
+    }
+    let parse = sista_v1::Bytecode::parse;
+    assert_eq!(parse("send_0"), Some(sista_v1::Bytecode::Send0 { index: 0 }));
+    for bad in ["", "send_4", "send_0 index", "send_0 index=x", "send_0 number=1", "pop index=1"] {
+        assert_eq!(parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
 fn golden_listings() {
     for (set, name) in SETS.into_iter().zip(["sista_v1.txt", "v3.txt"]) {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);

@@ -11,7 +11,73 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// The words that name a subcommand when they come first.
-pub const SUBCOMMANDS: &[&str] = &["run", "image", "fetch", "completions", "man", "help"];
+pub const SUBCOMMANDS: &[&str] = &["run", "image", "fetch", "demo", "completions", "man", "help"];
+
+/// What `rowel --version` prints.
+pub const VERSION: &str = concat!(
+    "rowel ",
+    env!("CARGO_PKG_VERSION"),
+    ", a virtual machine for 64-bit Spur images (Squeak, Cuis, Pharo): interpreter in Rust"
+);
+
+/// What else there is to say, as sections of the man page and of the help.
+const SECTIONS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "Environment",
+        &[
+            ("SQUEAK_IMAGE", "The image to run when none is named"),
+            (
+                "ROWEL_CACHE",
+                "Where fetched images are kept; else rowel in XDG_CACHE_HOME or ~/.cache",
+            ),
+        ],
+    ),
+    (
+        "Signals",
+        &[
+            ("USR1", "Print the stacks of all processes on stderr and go on"),
+            ("INT", "The image's interrupt key; a second one within a second ends the VM"),
+            ("HUP, TERM", "Flush files and end with exit code 128 + number of the signal"),
+        ],
+    ),
+    (
+        "Exit status",
+        &[
+            ("0", "Success"),
+            (
+                "1",
+                "Bad usage, a bad image, or a breakdown: then rowel-crash-PID.txt has the details",
+            ),
+            ("other", "What the image quits with"),
+        ],
+    ),
+];
+
+/// The VM options and the other sections.
+fn sections() -> Vec<(&'static str, Vec<(String, &'static str)>)> {
+    let owned = |rows: &[(&str, &'static str)]| {
+        rows.iter().map(|&(name, text)| (name.to_owned(), text)).collect::<Vec<_>>()
+    };
+    let others = SECTIONS.iter().map(|(title, rows)| (*title, owned(rows)));
+    std::iter::once(("VM options", crate::options::described())).chain(others).collect()
+}
+
+/// The sections as they stand below the help.
+fn sections_as_text() -> String {
+    let mut text = String::from(
+        "The VM options come before the image, with one dash or two; a value follows as the next word \
+         or\nbehind an equals sign; sizes may end in k, m or g. The other options of Cog on Unix and \
+         of the\nPharo VM are accepted and do nothing.\n",
+    );
+    for (title, rows) in sections() {
+        text.push_str(&format!("\n{title}:\n"));
+        for (name, meaning) in rows {
+            let gap = if name.len() > 28 { "\n                              " } else { "" };
+            text.push_str(&format!("  {name:<28}{gap}{meaning}\n"));
+        }
+    }
+    text
+}
 
 /// The whole command. The drop-in form without a subcommand is described, not parsed, by it.
 pub fn command() -> Command {
@@ -22,11 +88,7 @@ pub fn command() -> Command {
             "rowel [VM options] [IMAGE [image arguments]]\n       \
              rowel [VM options] -- [image arguments]\n       rowel COMMAND",
         )
-        .after_help(
-            "The VM options are those of Cog on Unix and of the Pharo VM, with one dash or two; \
-             those without a meaning here are accepted and do nothing. This version cannot run \
-             an image yet.",
-        )
+        .after_help(sections_as_text())
         .subcommand(run_command())
         .subcommand(image_command())
         .subcommand(
@@ -45,6 +107,9 @@ pub fn command() -> Command {
                         .help("Download it even if the cache holds a file of that name"),
                 ),
         )
+        .subcommand(Command::new("demo").about(
+            "Run a short programme in the public Cuis image, fetched if need be, and print what it says",
+        ))
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for a shell")
@@ -58,6 +123,7 @@ fn run_command() -> Command {
     Command::new("run")
         .about("Run an image, as `rowel` without a command does")
         .disable_help_flag(true)
+        .after_help(sections_as_text())
         .arg(
             Arg::new("words")
                 .num_args(0..)
@@ -95,7 +161,13 @@ pub fn write_completions(shell: Shell, out: &mut impl Write) {
 /// When `out` cannot be written.
 pub fn write_man(out: &mut impl Write) -> io::Result<()> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command()).render(&mut page)?;
+    clap_mangen::Man::new(command().after_help("")).render(&mut page)?;
+    for (title, rows) in sections() {
+        writeln!(page, ".SH {}", title.to_uppercase())?;
+        for (name, text) in rows {
+            writeln!(page, ".TP\n\\fB{}\\fR\n{text}", name.replace('-', "\\-"))?;
+        }
+    }
     // The generator refers to a page for each subcommand; this is the only page there is.
     let page =
         String::from_utf8_lossy(&page).replace("\nrowel\\-", "\nrowel ").replace("(1)\n", "\n");
@@ -118,7 +190,12 @@ mod tests {
     fn man_page_and_completions_name_the_subcommands() {
         let mut page = Vec::new();
         write_man(&mut page).unwrap();
-        assert!(String::from_utf8(page).unwrap().contains("\nrowel fetch\n"));
+        let page = String::from_utf8(page).unwrap();
+        for part in
+            ["\nrowel fetch\n", ".SH VM OPTIONS\n", "\\-eden, \\-edenSize SIZE", ".SH SIGNALS"]
+        {
+            assert!(page.contains(part), "{part}");
+        }
         let mut script = Vec::new();
         write_completions(Shell::Bash, &mut script);
         assert!(String::from_utf8(script).unwrap().contains("completions"));

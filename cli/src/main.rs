@@ -5,10 +5,13 @@
 //! spelled (`options`), how images are fetched (`fetch`).
 
 mod commands;
+mod crash_report;
+mod demo;
 mod fetch;
 mod image;
 mod options;
 mod run;
+mod signals;
 
 use clap::ArgMatches;
 use clap_complete::Shell;
@@ -45,9 +48,7 @@ fn written(result: io::Result<()>) -> ExitCode {
 fn drop_in(words: Vec<OsString>) -> ExitCode {
     match options::parse(words) {
         Ok(Request::Help) => written(write!(io::stdout(), "{}", commands::command().render_help())),
-        Ok(Request::Version) => {
-            written(writeln!(io::stdout(), "rowel {}", env!("CARGO_PKG_VERSION")))
-        }
+        Ok(Request::Version) => written(writeln!(io::stdout(), "{}", commands::VERSION)),
         Ok(Request::Run(config)) => run_image(&config),
         Err(error) => fail(format_args!("{error}\nrowel --help lists what there is")),
     }
@@ -76,6 +77,10 @@ fn subcommand() -> ExitCode {
             }
             None => fail("no shell was named"),
         },
+        Some(("demo", _)) => match demo::run() {
+            Ok(text) => written(write!(io::stdout(), "{text}")),
+            Err(error) => fail(error),
+        },
         Some(("man", _)) => written(commands::write_man(&mut io::stdout())),
         _ => fail("rowel --help lists the commands"),
     }
@@ -100,8 +105,24 @@ fn look_at_image(arguments: &ArgMatches) -> ExitCode {
     if task == "info" { image::info(file) } else { image::check(file) }
 }
 
+/// Lets warnings, or what `level` says, go to stderr. Logging that is set up already stays.
+fn start_logging(level: Option<u8>) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = match level {
+        Some(0) => LevelFilter::OFF,
+        Some(1) => LevelFilter::ERROR,
+        None | Some(2) => LevelFilter::WARN,
+        Some(3) => LevelFilter::INFO,
+        Some(4) => LevelFilter::DEBUG,
+        Some(_) => LevelFilter::TRACE,
+    };
+    let format = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    let _ = format.with_target(false).without_time().with_ansi(false).try_init();
+}
+
 /// Runs the image that `config` asks for.
 fn run_image(config: &Config) -> ExitCode {
+    start_logging(config.log_level);
     if let Some(directory) = &config.working_directory
         && let Err(error) = std::env::set_current_dir(directory)
     {

@@ -6,6 +6,7 @@
 //! Pharo VM's `src/parameters`.
 
 use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -34,8 +35,41 @@ enum Meaning {
     StackPages,
     ExternalSemaphores,
     WorkingDirectory,
+    Interactive,
+    LogLevel,
+    MaxFrames,
     LeakCheck,
     StressScavenge,
+}
+
+impl Meaning {
+    /// What stands for its value in the help, and what it does; `None` for what has no meaning here.
+    fn help(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Accepted => return None,
+            Meaning::Help => ("", "Print this help"),
+            Meaning::Version => ("", "Print the version"),
+            Meaning::Eden => ("SIZE", "Size of eden, where new objects are made (512k to 4g)"),
+            Meaning::MaxOldSpace => {
+                ("SIZE", "Upper limit of the old objects, the image included; 0 for none")
+            }
+            Meaning::StackPages => ("N", "Pages of the stack, 32 kB each (4 to 1024)"),
+            Meaning::ExternalSemaphores => {
+                ("N", "Size of the table of external semaphores, for the image to ask (1 to 65535)")
+            }
+            Meaning::WorkingDirectory => ("DIR", "Change to this directory first"),
+            Meaning::Interactive => ("", "Handed on to the image as its first argument"),
+            Meaning::LogLevel => {
+                ("LEVEL", "What is logged on stderr: 0 nothing to 5 all; 2, warnings, is usual")
+            }
+            Meaning::MaxFrames => ("N", "Frames to print of each stack"),
+            Meaning::LeakCheck => (
+                "BITS",
+                "Check the heap: 1 after full collections, 2 after scavenges, 3 after both",
+            ),
+            Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
+        })
+    }
 }
 
 use Arity::{MaybeEquals, None as Flag, One, Two};
@@ -124,10 +158,10 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("reportheadroom", Flag, Accepted),
     ("rh", Flag, Accepted),
     // Pharo VM
-    ("interactive", Flag, Accepted),
+    ("interactive", Flag, Meaning::Interactive),
     ("worker", Flag, Accepted),
-    ("logLevel", One, Accepted),
-    ("maxFramesToLog", One, Accepted),
+    ("logLevel", One, Meaning::LogLevel),
+    ("maxFramesToLog", One, Meaning::MaxFrames),
     ("workingDirectory", One, Meaning::WorkingDirectory),
     // Only here
     ("stress-scavenge", Flag, Meaning::StressScavenge),
@@ -164,7 +198,11 @@ pub struct Config {
     /// Pages of the VM stack.
     pub stack_pages: Option<u64>,
     /// Size of the table of external semaphores.
-    pub external_semaphores: Option<u64>,
+    pub external_semaphores: Option<u16>,
+    /// How much is logged, from 0 (nothing) to 5 (everything).
+    pub log_level: Option<u8>,
+    /// Frames printed of each stack.
+    pub max_frames: Option<usize>,
     /// Directory to change to before the image starts.
     pub working_directory: Option<PathBuf>,
     /// When to check the heap: 1 after full collections, 2 after scavenges, added up.
@@ -185,6 +223,16 @@ pub enum OptionError {
     /// The value is not a number, or is too large; sizes may end in k, m or g.
     #[error("option {}: `{}` is not a number that can be used", .0.display(), .1.display())]
     BadNumber(OsString, OsString),
+    /// The number is outside of what makes sense.
+    #[error("option {}: {} is not in the range {} to {}", .word.display(), .value.display(), .range.start(), .range.end())]
+    OutOfRange {
+        /// The option.
+        word: OsString,
+        /// Its value.
+        value: OsString,
+        /// What it may be.
+        range: RangeInclusive<u64>,
+    },
 }
 
 /// Reads the words after the command's name.
@@ -220,7 +268,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Request, OptionError> {
             _ => apply(&mut config, meaning, &word, attached.or_else(|| values.pop()))?,
         }
     }
-    config.image_arguments = words.collect();
+    config.image_arguments.extend(words);
     if !config.vm_arguments.iter().any(|word| says_no_display(word)) {
         config.vm_arguments.push("-vm-display-null".into());
     }
@@ -268,22 +316,49 @@ fn apply(
     value: Option<OsString>,
 ) -> Result<(), OptionError> {
     let value = value.unwrap_or_default();
-    let number = |scaled| {
-        parse_number(&value, scaled)
-            .ok_or_else(|| OptionError::BadNumber(word.to_owned(), value.clone()))
-            .map(Some)
+    let number = |scaled, range: RangeInclusive<u64>| {
+        let number = parse_number(&value, scaled)
+            .ok_or_else(|| OptionError::BadNumber(word.to_owned(), value.clone()))?;
+        if range.contains(&number) {
+            return Ok(Some(number));
+        }
+        Err(OptionError::OutOfRange { word: word.to_owned(), value: value.clone(), range })
     };
     match meaning {
         Meaning::Accepted | Meaning::Help | Meaning::Version => {}
-        Meaning::Eden => config.eden_bytes = number(true)?,
-        Meaning::MaxOldSpace => config.max_old_space_bytes = number(true)?,
-        Meaning::StackPages => config.stack_pages = number(false)?,
-        Meaning::ExternalSemaphores => config.external_semaphores = number(false)?,
+        Meaning::Eden => config.eden_bytes = number(true, 512 << 10..=4 << 30)?,
+        Meaning::MaxOldSpace => config.max_old_space_bytes = number(true, 0..=1 << 48)?,
+        Meaning::StackPages => config.stack_pages = number(false, 4..=1024)?,
+        Meaning::ExternalSemaphores => {
+            config.external_semaphores = number(false, 1..=0xFFFF)?.map(|size| size as u16);
+        }
+        Meaning::Interactive => config.image_arguments.push(word.to_owned()),
+        Meaning::LogLevel => config.log_level = number(false, 0..=5)?.map(|level| level as u8),
+        Meaning::MaxFrames => {
+            config.max_frames = number(false, 0..=1 << 32)?.map(|count| count as usize);
+        }
         Meaning::WorkingDirectory => config.working_directory = Some(value.into()),
-        Meaning::LeakCheck => config.leak_check = number(false)?.unwrap_or(0),
+        Meaning::LeakCheck => config.leak_check = number(false, 0..=u64::MAX)?.unwrap_or(0),
         Meaning::StressScavenge => config.stress_scavenge = true,
     }
     Ok(())
+}
+
+/// The options that mean something here, with their values: one entry an option, names first.
+pub fn described() -> Vec<(String, &'static str)> {
+    let mut rows: Vec<(Meaning, Vec<&str>)> = Vec::new();
+    for &(name, _, meaning) in OPTIONS {
+        match rows.iter_mut().find(|row| row.0 == meaning) {
+            Some(row) => row.1.push(name),
+            None => rows.push((meaning, vec![name])),
+        }
+    }
+    let describe = |(meaning, names): (Meaning, Vec<&str>)| {
+        let (value, text) = meaning.help()?;
+        let names = names.iter().map(|name| format!("-{name}")).collect::<Vec<_>>().join(", ");
+        Some((format!("{names} {value}").trim_end().to_owned(), text))
+    };
+    rows.into_iter().filter_map(describe).collect()
 }
 
 /// A decimal number; with `scaled`, one that may end in k, m or g of either case (powers of 1024).
@@ -332,6 +407,8 @@ mod tests {
             }
             let values = match arity {
                 Arity::None | Arity::MaybeEquals => "",
+                Arity::One if meaning == Meaning::Eden => " 1m",
+                Arity::One if meaning == Meaning::StackPages => " 50",
                 Arity::One => " 1",
                 Arity::Two => " 1 2",
             };
@@ -374,10 +451,35 @@ mod tests {
         assert_eq!(refused("-"), OptionError::Unknown("-".into()));
         assert_eq!(refused("-vm-display-"), OptionError::Unknown("-vm-display-".into()));
         assert_eq!(refused("-eden"), OptionError::MissingValue("-eden".into()));
+        for outside in
+            ["-eden 4k", "-stackpages 1", "-stackpages 99999", "-numextsems 0", "-logLevel 9"]
+        {
+            let error = refused(outside);
+            assert!(matches!(error, OptionError::OutOfRange { .. }), "{outside}");
+        }
+        assert_eq!(
+            refused("-eden 4k").to_string(),
+            "option -eden: 4k is not in the range 524288 to 4294967296"
+        );
         for bad in ["x", "1x", "k", "+1", "99999999999g", "99999999999999999999"] {
             let line = format!("-eden {bad} a.image");
             assert!(matches!(refused(&line), OptionError::BadNumber(..)), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_means_something_is_described() {
+        let described = described();
+        let eden = described.iter().find(|row| row.0.starts_with("-eden, -edenSize SIZE"));
+        assert!(eden.is_some(), "{described:?}");
+        assert!(described.iter().all(|row| !row.0.contains("nosound")));
+    }
+
+    #[test]
+    fn interactive_is_handed_on_to_the_image() {
+        let config = run("--interactive --logLevel=3 p.image eval 3");
+        assert_eq!(config.image_arguments, words("--interactive eval 3"));
+        assert_eq!(config.log_level, Some(3));
     }
 
     #[test]

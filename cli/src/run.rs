@@ -1,78 +1,84 @@
 //! Running an image: from the command line's wishes to a VM, and from its end to an exit code.
 //!
-//! Owns what is said when the image cannot be opened, cannot go on, or the VM breaks. Must not know
-//! how options are spelled.
+//! Owns the sizes that the VM gets, and what is said when the image cannot be opened. Must not know
+//! how options are spelled, nor what signals mean (`signals`) or how a breakdown is told
+//! (`crash_report`).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rowel_interpreter::crash::Fatal;
+use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
-use rowel_objmem::image::HeapOptions;
+use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-
-/// Bytes of a page of the VM stack.
-const STACK_PAGE_BYTES: u64 = rowel_interpreter::stack::PAGE_BYTES;
+use crate::{crash_report, signals};
 
 /// Bits of the option for checking the heap: after full collections, and after scavenges.
 const LEAK_CHECK_FULL: u64 = 1;
 const LEAK_CHECK_SCAVENGES: u64 = 2;
 /// So many problems of a damaged heap are printed.
 const MOST_PROBLEMS: usize = 20;
+/// An image may ask for an eden of this size.
+const EDEN_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=256 << 20;
 
 /// Run the image at `path` until it quits.
 ///
 /// # Errors
 /// A message for people when it cannot be opened, or cannot go on.
 pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
-    let path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut vm = open(&path, config).map_err(|error| format!("{}: {error}", path.display()))?;
-    vm.resume_image().map_err(|error| format!("{}: {error}", path.display()))?;
-    match catch_unwind(AssertUnwindSafe(|| vm.run())) {
+    let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let absolute = path.canonicalize().map_err(|error| at(&error))?;
+    let header = read_header(&absolute).map_err(|error| at(&error))?;
+    let sizes = sizes(config, &header).map_err(|error| at(&error))?;
+    let mut vm = Vm::open(&absolute, &sizes).map_err(|error| at(&error))?;
+    prepare(&mut vm, config);
+    signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
+    let end = crash_report::guarded(|| {
+        vm.resume_image().map_err(|error| at(&error))?;
+        Ok(vm.run())
+    });
+    match end {
         Ok(code) => {
             rowel_plugins::flush_files(&mut vm);
             // What the system sees are the low eight bits.
-            Ok(ExitCode::from(code as u8))
+            code.map(|code| ExitCode::from(code as u8))
         }
-        Err(payload) => {
-            let why = match payload.downcast_ref::<Fatal>() {
-                Some(Fatal(why)) => why.clone(),
-                None => "the VM broke down; please report this".to_owned(),
-            };
-            rowel_plugins::flush_files(&mut vm);
-            eprintln!("{}", stacks(&mut vm));
-            Err(format!("{}: {why}", path.display()))
-        }
+        Err(breakdown) => Err(at(&crash_report::report(&mut vm, &breakdown))),
     }
 }
 
-/// The stacks of all processes, as far as they can be printed.
-fn stacks(vm: &mut Vm) -> String {
-    catch_unwind(AssertUnwindSafe(|| vm.print_all_stacks()))
-        .unwrap_or_else(|_| "the stacks cannot be printed".to_owned())
-}
-
-fn open(path: &Path, config: &Config) -> Result<Vm, rowel_objmem::image::ImageError> {
-    let mut options = HeapOptions::default();
-    if let Some(bytes) = config.eden_bytes {
-        options.eden_bytes = bytes;
-    }
-    if let Some(bytes) = config.max_old_space_bytes {
-        options.max_old_bytes = bytes;
-    }
+/// How large the parts of the memory are: what the user says, else what the image asks for.
+fn sizes(config: &Config, header: &ImageHeader) -> Result<HeapOptions, String> {
+    let mut sizes = HeapOptions::default();
+    let wanted = Some(u64::from(header.eden_bytes)).filter(|bytes| EDEN_BYTES.contains(bytes));
+    sizes.eden_bytes = config.eden_bytes.or(wanted).unwrap_or(sizes.eden_bytes);
     if let Some(pages) = config.stack_pages {
-        options.stack_bytes = pages.saturating_mul(STACK_PAGE_BYTES);
+        sizes.stack_bytes = pages * PAGE_BYTES;
     }
-    let mut vm = Vm::open(path, &options)?;
+    if let Some(limit) = config.max_old_space_bytes.filter(|&limit| limit != 0) {
+        let image = header.data_bytes;
+        sizes.max_old_bytes = limit.checked_sub(image).ok_or_else(|| {
+            format!("the image alone has {image} bytes, but old space is limited to {limit}")
+        })?;
+    }
+    // Address space costs nothing; a large eden needs more of it than usual.
+    let young = sizes.eden_bytes * 2 + sizes.stack_bytes;
+    sizes.cage_bytes = sizes.cage_bytes.max(8 * young);
+    Ok(sizes)
+}
+
+/// Modules, arguments and test modes.
+fn prepare(vm: &mut Vm, config: &Config) {
     vm.modules.add(rowel_plugins::MODULES);
-    let text = |words: &[std::ffi::OsString]| {
-        words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
-    };
+    let text =
+        |words: &[OsString]| words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     vm.host.vm_path = std::env::current_exe().unwrap_or_default();
     vm.host.vm_arguments = text(&config.vm_arguments);
     vm.host.image_arguments = text(&config.image_arguments);
+    vm.host.external_semaphores = config.external_semaphores;
+    vm.host.frames_to_print = config.max_frames;
     vm.stress_scavenges = config.stress_scavenge;
     if vm.stress_scavenges {
         vm.request_attention();
@@ -91,7 +97,6 @@ fn open(path: &Path, config: &Config) -> Result<Vm, rowel_objmem::image::ImageEr
         }),
         _ => Some(|vm, _| check_heap(vm)),
     };
-    Ok(vm)
 }
 
 /// Give up if something is wrong with the heap.
@@ -104,4 +109,31 @@ fn check_heap(vm: &mut Vm) {
         eprintln!("{problem}");
     }
     vm.fatal(&format!("the heap is damaged: {} problem(s)", problems.len()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_decides_before_the_image_before_the_vm() {
+        let header =
+            ImageHeader { data_bytes: 35 << 20, eden_bytes: 16 << 20, ..Default::default() };
+        let mut config = Config::default();
+        let usual = HeapOptions::default();
+        let plain = sizes(&config, &ImageHeader::default()).expect("sizes");
+        assert_eq!(plain.eden_bytes, usual.eden_bytes);
+        assert_eq!(sizes(&config, &header).expect("sizes").eden_bytes, 16 << 20);
+        config.eden_bytes = Some(4 << 20);
+        config.stack_pages = Some(10);
+        config.max_old_space_bytes = Some(100 << 20);
+        let sized = sizes(&config, &header).expect("sizes");
+        assert_eq!(sized.eden_bytes, 4 << 20);
+        assert_eq!(sized.stack_bytes, 10 * PAGE_BYTES);
+        assert_eq!(sized.max_old_bytes, 65 << 20);
+        config.max_old_space_bytes = Some(1 << 20);
+        assert!(sizes(&config, &header).is_err());
+        config.max_old_space_bytes = Some(0);
+        assert_eq!(sizes(&config, &header).expect("sizes").max_old_bytes, usual.max_old_bytes);
+    }
 }

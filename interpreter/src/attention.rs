@@ -31,6 +31,11 @@ impl Vm {
         if self.registers.sp.0 > self.page_limit || self.frame_end() > self.page_limit {
             self.grow_stack();
         }
+        if let Some(code) = self.signals.end() {
+            self.host.exit_code = Some(code);
+            self.leaving = true;
+            return;
+        }
         if self.heap.needs_full_collection {
             self.collect_garbage(true);
         } else if self.heap.needs_scavenge || self.stress_scavenges {
@@ -59,7 +64,7 @@ impl Vm {
     }
 
     /// Where the running frame would end if its operand stack were full.
-    fn frame_end(&self) -> u64 {
+    pub(crate) fn frame_end(&self) -> u64 {
         let fp = self.registers.fp;
         let code = crate::code::CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
         code.map_or(0, |code| fp.plus(u64::from(code.get().frame_words) * WORD).0)

@@ -35,6 +35,8 @@ pub enum Action {
     Value(fn(&mut Vm) -> PrimitiveResult),
     /// Evaluate the receiver, a closure (201 to 205 and relatives).
     Evaluate,
+    /// Perform the first argument (83).
+    Perform,
     /// Call a primitive that changes the registers.
     Control(fn(&mut Vm) -> Result<(), Failure>),
     /// A primitive that is not there: activate with this failure.
@@ -60,6 +62,8 @@ pub struct MethodCode {
     pub primitive: u16,
     /// What a send of it does.
     pub action: Action,
+    /// Whether sends no longer find it: its method has changed, or it is another's now.
+    retired: bool,
     /// Whether the code starts by storing the failure code of its primitive in a temporary.
     pub wants_failure_code: bool,
 }
@@ -74,10 +78,19 @@ pub struct CodeRef(NonNull<MethodCode>);
 #[repr(transparent)]
 pub struct Ip(*const Cell<Word>);
 
-/// The code of the blocks evaluated last: what [`CodeStore::of_method`] would answer, sooner.
+/// Where the code of the blocks evaluated last starts: what [`CodeStore::of_method`] and
+/// [`MethodCode::word_at`] would answer, sooner.
 #[derive(Debug)]
 pub struct BlockCache {
-    entries: Box<[(Oop, Option<CodeRef>)]>,
+    entries: Box<[BlockEntry; BLOCK_ENTRIES]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BlockEntry {
+    method: Oop,
+    start: Oop,
+    code: Option<CodeRef>,
+    word: usize,
 }
 
 /// Entries of a [`BlockCache`]; a power of two.
@@ -85,30 +98,38 @@ const BLOCK_ENTRIES: usize = 1024;
 
 impl Default for BlockCache {
     fn default() -> Self {
-        BlockCache { entries: vec![(Oop::ZERO, None); BLOCK_ENTRIES].into() }
+        let empty = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None, word: 0 };
+        BlockCache { entries: Box::new([empty; BLOCK_ENTRIES]) }
     }
 }
 
 impl BlockCache {
-    fn slot(method: Oop) -> usize {
-        ((method.0 >> 4) ^ (method.0 >> 14)) as usize & (BLOCK_ENTRIES - 1)
-    }
-
-    /// The code cached for `method`.
     #[inline(always)]
-    pub fn get(&self, method: Oop) -> Option<CodeRef> {
-        let (cached, code) = self.entries[Self::slot(method)];
-        if cached == method { code } else { None }
+    fn slot(method: Oop, start: Oop) -> usize {
+        ((method.0 >> 4) ^ (method.0 >> 14) ^ (start.0 >> 3)) as usize & (BLOCK_ENTRIES - 1)
     }
 
-    /// Cache `code` for `method`.
-    pub fn put(&mut self, method: Oop, code: CodeRef) {
-        self.entries[Self::slot(method)] = (method, Some(code));
+    /// The code cached for a block of `method` that starts at pc `start` (as its closure has it; zero
+    /// where the method is the block's own), and the word at which it starts.
+    #[inline(always)]
+    pub fn get(&self, method: Oop, start: Oop) -> Option<(CodeRef, usize)> {
+        let entry = &self.entries[Self::slot(method, start)];
+        if entry.method == method && entry.start == start {
+            entry.code.map(|code| (code, entry.word))
+        } else {
+            None
+        }
+    }
+
+    /// Cache `code` from `word` on for a block of `method` that starts at `start`.
+    pub fn put(&mut self, method: Oop, start: Oop, code: CodeRef, word: usize) {
+        let entry = BlockEntry { method, start, code: Some(code), word };
+        self.entries[Self::slot(method, start)] = entry;
     }
 
     /// Forget everything.
     pub fn flush(&mut self) {
-        self.entries.fill((Oop::ZERO, None));
+        *self = BlockCache::default();
     }
 }
 
@@ -135,6 +156,7 @@ impl MethodCode {
             frame_words: 0,
             primitive: 0,
             action: Action::Activate,
+            retired: false,
             wants_failure_code: false,
         }
     }
@@ -274,7 +296,24 @@ impl CodeStore {
 
     /// The translation of `method` is no longer what new sends should find; frames may still run it.
     pub fn forget(&mut self, method: Oop) -> Option<CodeRef> {
-        self.by_method.remove(&method)
+        let code = self.by_method.remove(&method)?;
+        // SAFETY: the store owns it, and `&mut self` excludes other writers.
+        unsafe { (*code.0.as_ptr()).retired = true };
+        Some(code)
+    }
+
+    /// A scavenge moved the method of `code`, which was at `old`.
+    pub fn moved(&mut self, code: CodeRef, old: Oop) {
+        if self.by_method.get(&old) == Some(&code) {
+            self.by_method.remove(&old);
+            self.by_method.insert(code.get().method, code);
+        }
+    }
+
+    /// Find translations by where their methods are now.
+    pub fn reindex(&mut self) {
+        let current = self.all.iter().map(|code| CodeRef(*code)).filter(|code| !code.get().retired);
+        self.by_method = current.map(|code| (code.get().method, code)).collect();
     }
 
     /// All code.
@@ -282,13 +321,9 @@ impl CodeStore {
         self.all.iter().map(|code| CodeRef(*code))
     }
 
-    /// Replace the method that `code` translates: the collector moved it, or it became another.
+    /// Replace the method that `code` translates: the collector moved it, or it became another. Once
+    /// all are replaced, [`reindex`](Self::reindex).
     pub fn set_method(&mut self, code: CodeRef, method: Oop) {
-        let old = code.get().method;
-        if old != method && self.by_method.get(&old) == Some(&code) {
-            self.by_method.remove(&old);
-            self.by_method.insert(method, code);
-        }
         // SAFETY: the store owns it, and `&mut self` excludes other writers.
         unsafe { (*code.0.as_ptr()).method = method };
     }

@@ -42,8 +42,12 @@ impl Vm {
 
     /// Where the activation is that `oop` stands for.
     pub fn place_of(&self, oop: Oop) -> Place {
+        // Zero is what is below the frame that the embedder entered.
+        if oop == Oop::ZERO {
+            return Place::Nowhere;
+        }
         let oop = self.heap.follow(oop);
-        if oop == Oop::ZERO || !self.is_context(oop) {
+        if !self.is_context(oop) {
             return Place::Nowhere;
         }
         match self.heap.fetch(oop, context::SENDER).as_integer() {

@@ -17,7 +17,7 @@ use crate::vm::Vm;
 #[derive(Debug)]
 pub struct Fatal(pub String);
 
-/// Frames printed of one process.
+/// Frames printed of one process, unless the user says otherwise.
 const MOST_FRAMES: usize = 200;
 /// Processes printed of one list.
 const MOST_PROCESSES: usize = 1000;
@@ -85,7 +85,7 @@ impl Vm {
     /// One line an activation, innermost first.
     fn print_stack(&self, out: &mut String, start: Place) {
         let mut place = start;
-        for _ in 0..MOST_FRAMES {
+        for _ in 0..self.host.frames_to_print.unwrap_or(MOST_FRAMES) {
             if place == Place::Nowhere {
                 return;
             }

@@ -42,6 +42,10 @@ pub(crate) enum Step {
     Next,
     /// It is a send after all: nothing has changed yet.
     Send,
+    /// It is a send that needs more than a frame: nothing has changed yet.
+    OtherSend,
+    /// The stack limit was passed.
+    Attend,
     /// The dispatch ends.
     Leave(Leave),
 }
@@ -70,7 +74,9 @@ fn handler<const OP: u8>(
     let mut machine = Machine { vm, memory, ip, sp, fp };
     match machine.step(Op::from_number(OP), word) {
         Step::Next => machine.go_on(),
-        Step::Send => machine.send_instead(word),
+        Step::Send => machine.go_to(HANDLERS[Op::SendSpecial as usize], word),
+        Step::OtherSend => machine.go_to(send_otherwise, word),
+        Step::Attend => machine.go_to(attend, word),
         Step::Leave(leave) => machine.stop(leave),
     }
 }
@@ -87,12 +93,39 @@ macro_rules! handlers {
 }
 crate::for_each_operation!(handlers);
 
+/// Run a send that is more than the making of a frame. (In handlers of their own, what calls functions
+/// does not burden the others with saving registers.)
+fn send_otherwise(
+    vm: &mut Vm,
+    memory: Memory,
+    ip: Ip,
+    sp: Address,
+    fp: Address,
+    word: Word,
+) -> Next {
+    let mut machine = Machine { vm, memory, ip, sp, fp };
+    match machine.send_otherwise(word) {
+        Step::Leave(leave) => machine.stop(leave),
+        Step::Attend => machine.go_to(attend, word),
+        _ => machine.go_on(),
+    }
+}
+
+/// Do what is waiting to be done at a safepoint.
+fn attend(vm: &mut Vm, memory: Memory, ip: Ip, sp: Address, fp: Address, _word: Word) -> Next {
+    let mut machine = Machine { vm, memory, ip, sp, fp };
+    machine.outside(|vm| vm.attend());
+    match machine.leaving() {
+        Step::Leave(leave) => machine.stop(leave),
+        _ => machine.go_on(),
+    }
+}
+
 impl Machine<'_> {
-    /// Run `word` as the send that it stands for.
+    /// Go on in another handler for the same word.
     #[inline(always)]
-    fn send_instead(self, word: Word) -> Next {
-        let send = HANDLERS[Op::SendSpecial as usize];
-        send(self.vm, self.memory, self.ip, self.sp, self.fp, word)
+    fn go_to(self, handler: Handler, word: Word) -> Next {
+        handler(self.vm, self.memory, self.ip, self.sp, self.fp, word)
     }
 }
 
@@ -204,9 +237,18 @@ impl Machine<'_> {
             Op::At => self.at(),
             Op::AtPut => self.at_put(),
             Op::Size => self.size(),
-            Op::Send | Op::SendSpecial => self.send(word),
-            Op::SendSuper => self.send_super(word),
+            Op::Send | Op::SendSpecial | Op::SendSuper => self.send(word),
             Op::SendDirectedSuper => self.send_directed_super(word),
+            Op::PushTwoTemps => self.push_two_temps(word),
+            Op::AddInteger => self.with_integer(word, |a, b| a.checked_add(b)),
+            Op::SubtractInteger => self.with_integer(word, |a, b| a.checked_sub(b)),
+            Op::BitAndInteger => self.with_integer(word, |a, b| Some(a & b)),
+            Op::LessInteger => self.compare_with_integer(word, |a, b| a < b),
+            Op::GreaterInteger => self.compare_with_integer(word, |a, b| a > b),
+            Op::LessOrEqualInteger => self.compare_with_integer(word, |a, b| a <= b),
+            Op::GreaterOrEqualInteger => self.compare_with_integer(word, |a, b| a >= b),
+            Op::EqualInteger => self.compare_with_integer(word, |a, b| a == b),
+            Op::NotEqualInteger => self.compare_with_integer(word, |a, b| a != b),
             Op::Illegal => self.illegal(word),
         }
     }

@@ -19,6 +19,10 @@ pub struct Host {
     pub image_arguments: Vec<String>,
     /// The header of the image file, written again at a snapshot.
     pub header: Option<ImageHeader>,
+    /// Size of the table of external semaphores, when the user gave one: parameter 49.
+    pub external_semaphores: Option<u16>,
+    /// Frames to print of each process; `None` leaves it to the VM.
+    pub frames_to_print: Option<usize>,
     /// Set by primitive 113: the image wants to end with this code.
     pub exit_code: Option<i32>,
 }

@@ -146,10 +146,16 @@ impl<'v> Machine<'v> {
     fn lay_frame(&mut self, code: CodeRef, num_args: u64, closure: u64) {
         let memory = self.memory;
         let fp = Address(self.sp.0 - (num_args + 1) * WORD);
-        for index in (0..=num_args).rev() {
+        let move_up = |index: u64| {
             let value = memory.load(fp.plus(index * WORD));
             memory.store(fp.plus(frame::RECEIVER + index * WORD), value);
+        };
+        for index in (2..=num_args).rev() {
+            move_up(index);
         }
+        // Without an argument this moves a word that is not in use, which is cheaper than a test.
+        move_up(1);
+        move_up(0);
         memory.store(fp.plus(frame::CALLER_FP), self.fp.0);
         memory.store(fp.plus(frame::METHOD), code.get().method.0);
         memory.store(fp.plus(frame::CODE), code.to_word());
@@ -161,10 +167,14 @@ impl<'v> Machine<'v> {
 
     #[inline(always)]
     fn push_nils(&mut self, count: u64) {
-        let nil = self.vm.heap.nil();
-        for _ in 0..count {
-            self.push(nil);
+        let nil = self.vm.heap.nil().0;
+        // Here too: the words beyond are not in use.
+        self.memory.store(self.sp, nil);
+        self.memory.store(self.sp.plus(WORD), nil);
+        for index in 2..count {
+            self.memory.store(self.sp.plus(index * WORD), nil);
         }
+        self.sp = self.sp.plus(count * WORD);
     }
 
     #[inline(always)]

@@ -173,6 +173,26 @@ macro_rules! for_each_operation {
             AtPut = 3;
             /// `size`.
             Size = 3;
+            /// Push temporary b, and do the PushTemp that follows.
+            PushTwoTemps = 1;
+            /// Do what PushInteger c and the `+` that follows do.
+            AddInteger = 1;
+            /// PushInteger c and `-`.
+            SubtractInteger = 1;
+            /// PushInteger c and `bitAnd:`.
+            BitAndInteger = 1;
+            /// PushInteger c and `<`, and the conditional jump after them if there is one.
+            LessInteger = 1;
+            /// PushInteger c and `>`, likewise.
+            GreaterInteger = 1;
+            /// PushInteger c and `<=`, likewise.
+            LessOrEqualInteger = 1;
+            /// PushInteger c and `>=`, likewise.
+            GreaterOrEqualInteger = 1;
+            /// PushInteger c and `=`, likewise.
+            EqualInteger = 1;
+            /// PushInteger c and `~=`, likewise.
+            NotEqualInteger = 1;
             /// A bytecode that its set does not define, number b: the image's unknownBytecode.
             Illegal = 1;
         }

@@ -136,11 +136,15 @@ impl Vm {
     /// The ready process with the highest priority, taken from its list. There must be one.
     pub(crate) fn wake_highest_priority(&mut self) -> Oop {
         let lists = self.slot(self.scheduler(), scheduler::PROCESS_LISTS);
-        for priority in (1..=self.heap.slot_count(lists) as i64).rev() {
-            if let Some(list) = self.ready_list(priority)
-                && !self.is_empty_list(list)
-            {
-                return self.remove_first(list);
+        let nil = self.heap.nil();
+        for index in (0..self.heap.slot_count(lists) as usize).rev() {
+            let list = self.heap.fetch(lists, index);
+            // A forwarder has its target there, which is not nil.
+            if self.heap.fetch(list, linked_list::FIRST_LINK) != nil {
+                let list = self.heap.follow(list);
+                if !self.is_empty_list(list) {
+                    return self.remove_first(list);
+                }
             }
         }
         self.fatal("no process can run: the image has neither work nor an idle process")

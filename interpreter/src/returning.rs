@@ -154,6 +154,10 @@ impl Vm {
 
     /// There is nobody to return `value` to: the image decides.
     pub(crate) fn cannot_return(&mut self, value: Oop) {
+        // The return runs again when the image answers nevertheless, with one more operand.
+        if self.registers.sp.plus(2 * frame::WORD).0 > self.frame_end() {
+            self.fatal("cannotReturn: has come back too often");
+        }
         let this = self.marry(self.registers.fp);
         self.push(this);
         self.push(value);

@@ -22,6 +22,8 @@ struct VmRoots<'v> {
     weak: Vec<CodeRef>,
     /// Code whose method died.
     dead: Vec<CodeRef>,
+    /// Whether old objects may move.
+    compacts: bool,
 }
 
 impl Vm {
@@ -49,6 +51,7 @@ impl Vm {
             code: &mut self.code,
             weak: Vec::new(),
             dead: Vec::new(),
+            compacts: false,
         };
         let mut references = Vec::new();
         roots.visit(&mut |oop| references.push(*oop));
@@ -62,17 +65,22 @@ impl Vm {
     pub fn scavenge(&mut self) -> Result<(), MemoryExhausted> {
         self.write_back();
         let weak = std::mem::take(&mut self.young_code);
+        let before: Vec<_> = weak.iter().map(|code| (*code, code.get().method)).collect();
         let mut roots = VmRoots {
             memory: self.heap.memory(),
             zone: &mut self.zone,
             code: &mut self.code,
             weak,
             dead: Vec::new(),
+            compacts: false,
         };
         let outcome = self.heap.scavenge(&mut roots);
         let (weak, dead) = (roots.weak, roots.dead);
         self.young_code = weak;
         outcome?;
+        for (code, old) in before {
+            self.code.moved(code, old);
+        }
         self.bury(&dead);
         let heap = &self.heap;
         self.young_code.retain(|code| !dead.contains(code) && heap.is_young(code.get().method));
@@ -92,9 +100,12 @@ impl Vm {
             code: &mut self.code,
             weak,
             dead: Vec::new(),
+            compacts: true,
         };
         let outcome = self.heap.collect_full(&mut roots, CollectBoot::Yes);
         let dead = roots.dead;
+        // Even when the collection could not start, a scavenge may have moved methods.
+        self.code.reindex();
         outcome?;
         self.young_code.clear();
         // Class indices may be given to other classes from now on.
@@ -157,6 +168,7 @@ impl Vm {
             code: &mut self.code,
             weak: Vec::new(),
             dead: Vec::new(),
+            compacts: false,
         };
         roots.visit(&mut |oop| *oop = memory.follow(*oop));
         let moved: Vec<CodeRef> =
@@ -171,6 +183,10 @@ impl Vm {
 }
 
 impl Roots for VmRoots<'_> {
+    fn allows_compaction(&self) -> bool {
+        self.compacts
+    }
+
     fn visit(&mut self, f: &mut dyn FnMut(&mut Oop)) {
         let pages: Vec<_> = self.zone.in_use().collect();
         for index in pages {

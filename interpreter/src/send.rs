@@ -22,7 +22,11 @@ use crate::vm::Vm;
 /// Class index of forwarders.
 const FORWARDER: ClassIndex = ClassIndex(rowel_objmem::layout::FORWARDED_CLASS_INDEX);
 /// How deep the arguments of a failed primitive are searched for forwarders.
-const FOLLOW_DEPTH: usize = 3;
+const FOLLOW_DEPTH: usize = 1;
+/// How deep those of a named primitive are: BitBlt looks at the bits of a form.
+const NAMED_FOLLOW_DEPTH: usize = 3;
+/// The number of named primitives.
+const NAMED: u16 = 117;
 /// Objects with more slots are not searched.
 const FOLLOW_SLOTS: u64 = 64;
 
@@ -55,7 +59,9 @@ impl Vm {
 
     fn action_for(&mut self, method: Oop, number: u16) -> Action {
         match number {
-            0 => Action::Activate,
+            // 198 and 199 mark methods for unwinding and for handlers.
+            0 | 198 | 199 => Action::Activate,
+            83 => Action::Perform,
             256 => Action::AnswerReceiver,
             257 => Action::AnswerSpecial(special::TRUE as u8),
             258 => Action::AnswerSpecial(special::FALSE as u8),
@@ -63,7 +69,7 @@ impl Vm {
             260..=263 => Action::AnswerInteger(number as i8 - 5),
             264..=519 => Action::AnswerVariable(number - 264),
             201..=205 | 207 | 209 | 221 | 222 => Action::Evaluate,
-            117 => match self.named_primitive(method) {
+            NAMED => match self.named_primitive(method) {
                 Some(primitive) => primitive.into(),
                 None => Action::Fail(Failure::NotFound),
             },
@@ -240,6 +246,13 @@ impl Vm {
                 }
                 return;
             }
+            Action::Perform => {
+                self.argument_count = num_args;
+                if let Err(failure) = crate::primitives::perform(self) {
+                    self.primitive_failed(code, num_args, failure);
+                }
+                return;
+            }
             Action::Control(function) => {
                 self.argument_count = num_args;
                 self.running_code = Some(code);
@@ -269,7 +282,9 @@ impl Vm {
     #[cold]
     #[inline(never)]
     pub fn primitive_failed(&mut self, code: CodeRef, num_args: usize, failure: Failure) {
-        if self.heap.has_forwarders && self.follow_arguments(num_args) {
+        let absent = matches!(code.get().action, Action::Fail(_));
+        let depth = if code.get().primitive == NAMED { NAMED_FOLLOW_DEPTH } else { FOLLOW_DEPTH };
+        if self.heap.has_forwarders && !absent && self.follow_arguments(num_args, depth) {
             return self.execute(code, num_args);
         }
         let mut machine = Machine::new(self);
@@ -299,7 +314,7 @@ impl Vm {
 
     /// Follow the forwarders among receiver and arguments and in what they refer to. Answers whether
     /// there was one.
-    fn follow_arguments(&mut self, num_args: usize) -> bool {
+    fn follow_arguments(&mut self, num_args: usize, search: usize) -> bool {
         let mut found = false;
         for depth in 0..=num_args {
             let old = self.stack_value(depth);
@@ -308,7 +323,7 @@ impl Vm {
                 self.set_stack_value(depth, new);
                 found = true;
             }
-            found |= self.follow_slots_of(new, FOLLOW_DEPTH);
+            found |= self.follow_slots_of(new, search);
         }
         found
     }

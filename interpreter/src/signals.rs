@@ -1,10 +1,11 @@
-//! Requests from other threads: external semaphores to signal, the interrupt key, stack dumps.
+//! Requests from other threads: external semaphores to signal, the interrupt key, stack dumps, the
+//! end.
 //!
 //! A [`Signaller`] may be cloned into any thread. It notes the request, makes the running code look
 //! up at its next send or back jump, and wakes the VM when it sleeps in primitive 230. Source of the
 //! scheme: `sqExternalSemaphores.c` of the OpenSmalltalk VM.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ struct Shared {
     woken: Condvar,
     interrupt: AtomicBool,
     dump: AtomicBool,
+    /// The exit code with which the VM is to end; 0 for going on.
+    end: AtomicI32,
 }
 
 /// The VM's end.
@@ -58,12 +61,18 @@ impl Signals {
         self.shared.dump.swap(false, Ordering::Relaxed)
     }
 
+    /// The exit code with which somebody asked the VM to end.
+    pub fn end(&self) -> Option<i32> {
+        Some(self.shared.end.load(Ordering::Relaxed)).filter(|&code| code != 0)
+    }
+
     /// Sleep until something is asked for, at most `limit`.
     pub fn sleep(&self, limit: Duration) {
         let pending = self.shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let flagged = || {
             self.shared.interrupt.load(Ordering::Relaxed)
                 || self.shared.dump.load(Ordering::Relaxed)
+                || self.end().is_some()
         };
         if pending.is_empty() && !flagged() {
             // A spurious or early wake-up is harmless: the image asks again.
@@ -88,6 +97,12 @@ impl Signaller {
     /// Somebody wants to see all stacks.
     pub fn dump(&self) {
         self.shared.dump.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// The VM is to end with this exit code, which is not 0, without asking the image.
+    pub fn end(&self, code: i32) {
+        self.shared.end.store(code, Ordering::Relaxed);
         self.wake();
     }
 

@@ -14,6 +14,7 @@ use crate::layout::context;
 use crate::method::{self, BytecodeSet};
 use crate::operation::{Operation as Op, Word};
 
+mod fuse;
 mod sista_v1;
 mod v3;
 
@@ -161,22 +162,23 @@ const SPECIAL_OPERATIONS: [Option<Op>; 25] = [
 /// heap. The code always ends in an operation that does not go on.
 pub fn translate(memory: Memory, method: Oop) -> MethodCode {
     let header = method::header(memory, method);
-    let first = method::first_bytecode(memory, method);
+    let start = method::first_bytecode(memory, method);
     let size = memory.byte_size(method) as usize;
-    let bytes: Vec<u8> = (first..size).map(|at| memory.fetch_byte(method, at)).collect();
+    let bytes: Vec<u8> = (start..size).map(|at| memory.fetch_byte(method, at)).collect();
     let set = match header.bytecode_set() {
         BytecodeSet::SistaV1 => rowel_bytecode::BytecodeSet::SistaV1,
         BytecodeSet::V3PlusClosures => rowel_bytecode::BytecodeSet::V3PlusClosures,
     };
     let mut translation = Translation::default();
-    translate_bytes(&mut translation, &bytes, set, first as u32);
+    translate_bytes(&mut translation, &bytes, set, start as u32);
     translation.fix_jumps();
+    let first = translation.words.first().copied().unwrap_or(Word(0));
+    fuse::fuse(&mut translation.words);
     let mut code = MethodCode::new(method, translation.words, translation.offsets);
     code.num_args = header.num_args() as u8;
     code.num_temps = header.num_temps() as u8;
     code.frame_words = (frame::HEADER_WORDS as usize + header.context_slots()) as u16;
     code.primitive = method::primitive_number(memory, method);
-    let first = code.words().first().copied().unwrap_or(Word(0));
     code.wants_failure_code =
         header.has_primitive() && Op::from_number(first.op()) == Op::StoreTemp && first.a() == 0;
     code

@@ -21,13 +21,18 @@ fn array_of(vm: &mut Vm, value: i64) -> Oop {
     array
 }
 
-/// `leave` stops at an operation that the loop leaves to the VM, two frames deep.
+/// An inner frame answers an Array of its receiver and argument, an outer one that and its own.
 #[test]
 fn receivers_arguments_and_operands_survive_in_every_frame() {
     let mut vm = fresh();
     let nil = vm.heap.nil();
-    let leave = [Word::new(Op::PushThisContext, 0, 0, 0), Word::new(Op::ReturnTop, 0, 0, 0)];
-    let mut inner = MethodCode::new(nil, leave.to_vec(), vec![0, 1]);
+    let pair = [
+        Word::new(Op::PushReceiver, 0, 0, 0),
+        Word::new(Op::PushTemp, 0, 0, 0),
+        Word::new(Op::PushNewArray, 1, 2, 0),
+        Word::new(Op::ReturnTop, 0, 0, 0),
+    ];
+    let mut inner = MethodCode::new(nil, pair.to_vec(), (0..4).collect());
     (inner.num_args, inner.num_temps, inner.frame_words) = (1, 1, 16);
     let inner = vm.code.add(inner);
     let words = vec![
@@ -37,26 +42,26 @@ fn receivers_arguments_and_operands_survive_in_every_frame() {
         Word::new(Op::Send, 1, 0, 0),
         Word(0),
         Word(0),
+        Word::new(Op::PushReceiver, 0, 0, 0),
+        Word::new(Op::PushNewArray, 1, 3, 0),
         Word::new(Op::ReturnTop, 0, 0, 0),
     ];
-    let mut outer = MethodCode::new(nil, words, (0..7).collect());
+    let mut outer = MethodCode::new(nil, words, (0..9).collect());
     (outer.num_args, outer.num_temps, outer.frame_words) = (1, 1, 16);
     let outer = vm.code.add(outer);
     outer.ip_at(3).set_cache(class_index::ARRAY, inner);
     let (receiver, argument) = (array_of(&mut vm, 7), array_of(&mut vm, 8));
     vm.enter(outer, receiver, &[argument]);
-    assert_eq!(run(&mut vm), Leave::Outside(Op::PushThisContext));
+    vm.stress_scavenges = true;
+    vm.request_attention();
 
-    vm.scavenge().expect("room");
+    let Leave::Finished(result) = run(&mut vm) else { panic!("it returns") };
 
-    let (moved_argument, moved_receiver) = (vm.stack_value(0), vm.stack_value(1));
-    assert!(moved_receiver != receiver && moved_argument != argument, "both moved");
-    assert_eq!(vm.heap.fetch(moved_receiver, 0), Oop::small_integer(7));
-    assert_eq!(vm.heap.fetch(moved_argument, 0), Oop::small_integer(8));
-    // Let the inner method return its argument instead: the outer frame must be whole.
-    vm.registers.ip = vm.registers.ip.advanced(1);
-    let result = run(&mut vm);
-    assert_eq!(result, Leave::Finished(moved_argument));
+    let [first, pair, last] = [0, 1, 2].map(|index| vm.heap.fetch(result, index));
+    assert!(last != receiver && first != argument, "both moved");
+    assert_eq!(vm.heap.fetch(last, 0), Oop::small_integer(7));
+    assert_eq!(vm.heap.fetch(first, 0), Oop::small_integer(8));
+    assert_eq!([vm.heap.fetch(pair, 0), vm.heap.fetch(pair, 1)], [last, first]);
 }
 
 #[test]

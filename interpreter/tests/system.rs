@@ -175,16 +175,17 @@ fn a_display_is_noted_and_events_never_come() {
 }
 
 #[test]
-fn the_screen_has_the_size_in_the_header_until_the_image_changes_it() {
+fn the_screen_that_is_not_there_is_small_until_the_image_changes_it() {
     let mut vm = fresh();
+    let saved = 2000 << 16 | 1000;
+    vm.host.header = Some(ImageHeader { screen_size: saved, ..ImageHeader::default() });
     let size = call(&mut vm, 106, &[]).expect("a point");
     assert_eq!((vm.heap.fetch(size, 0), vm.heap.fetch(size, 1)), (int(640), int(480)));
-    vm.host.header = Some(ImageHeader { screen_size: 800 << 16 | 600, ..ImageHeader::default() });
-    let size = call(&mut vm, 106, &[]).expect("a point");
-    assert_eq!((vm.heap.fetch(size, 0), vm.heap.fetch(size, 1)), (int(800), int(600)));
     let no = vm.heap.false_object();
     assert_eq!(call(&mut vm, 92, &[int(32), int(1024), int(768), no]), Ok(vm.heap.true_object()));
-    assert_eq!(vm.host.header.expect("set above").screen_size, 1024 << 16 | 768);
+    let size = call(&mut vm, 106, &[]).expect("a point");
+    assert_eq!((vm.heap.fetch(size, 0), vm.heap.fetch(size, 1)), (int(1024), int(768)));
+    assert_eq!(vm.host.header.expect("set above").screen_size, saved);
     assert_eq!(call(&mut vm, 92, &[int(32), int(-1), int(768), no]), Err(Failure::BadArgument));
 }
 

@@ -3,7 +3,7 @@
 //! Nothing is searched for references: the old object turns into a forwarder that readers follow,
 //! and collections take away. Must not know the interpreter's caches: it flushes them itself.
 //! Source: `SpurMemoryManager>>#become:with:twoWay:copyHash:`,
-//! `#containsOnlyValidBecomeObjects:and:twoWay:copyHash:`, `#doBecome:to:copyHash:`.
+//! `#containsOnlyValidBecomeObjects:and:twoWay:copyHash:`, `#doBecome:to:copyHash:`, `#pinObject:`.
 
 use crate::header::{Header, PINNED_BIT, REMEMBERED_BIT};
 use crate::heap::Heap;
@@ -36,8 +36,9 @@ pub enum BecomeError {
 
 impl Heap {
     /// Make every reference to `from[i]` refer to `to[i]`, and with `two_way` the other way round
-    /// too. With `copy_hash` the identity hash goes (or is swapped) with the reference. Never moves
-    /// objects that were not named; allocates copies in old space for two-way become.
+    /// too. As in Spur, `copy_hash` has `to[i]` take over the hash of `from[i]`; but of a two-way
+    /// become, where hashes stay with the references, it says that they go with the contents. Never
+    /// moves objects that were not named; allocates copies in old space for two-way become.
     ///
     /// # Errors
     /// See [`BecomeError`].
@@ -79,30 +80,32 @@ impl Heap {
         Ok(())
     }
 
-    /// Make sure that `object` stays where it is: answers where that is. A young object becomes a
-    /// copy of itself in old space. `None` when there is no memory for that.
-    pub fn pin(&mut self, object: Oop) -> Option<Oop> {
-        let object = self.memory.follow(object);
-        let mut pinned = object;
-        if self.is_young(object) {
-            let bytes = self.memory.total_bytes(object);
-            if !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
-                return None;
-            }
-            pinned = self.copy_to_old(object);
-            self.forward(object, pinned);
-            self.follow_well_known();
-        }
-        self.memory.set_header(pinned, self.memory.header(pinned).with_flag(PINNED_BIT, true));
-        Some(pinned)
-    }
-
     /// Follow what the heap itself refers to.
     fn follow_well_known(&mut self) {
         let specials = self.memory.follow(self.special_objects);
         self.follow_slots(specials);
         self.set_special_objects(specials);
         self.follow_class_table();
+    }
+
+    /// Pin an object, so that no collection moves it; a young one is moved to old space first, and
+    /// leaves a forwarder. Answers the object, or `None` when memory is used up.
+    pub fn pin(&mut self, object: Oop) -> Option<Oop> {
+        let mut object = self.memory.follow(object);
+        if self.is_young(object) {
+            let bytes = self.memory.total_bytes(object);
+            if !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
+                self.ask_for_full_collection();
+                return None;
+            }
+            let copy = self.copy_to_old(object);
+            self.forward(object, copy);
+            self.follow_well_known();
+            object = copy;
+        }
+        let header = self.memory.header(object).with_flag(PINNED_BIT, true);
+        self.memory.set_header(object, header);
+        Some(object)
     }
 
     fn is_plain_array(&self, oop: Oop) -> bool {
@@ -129,7 +132,7 @@ impl Heap {
             }
         }
         if two_way && !(self.old.may_take(bytes) && self.old.prepare_reserve(&self.cage, bytes)) {
-            self.needs_full_collection = true;
+            self.ask_for_full_collection();
             return Err(BecomeError::NoMemory);
         }
         Ok(())
@@ -165,38 +168,28 @@ impl Heap {
         self.has_forwarders = true;
     }
 
-    /// Two-way become, by copies of both. A class keeps its place in the class table with its
-    /// identity: its entry is found by hash, which only goes along with `copy_hash`.
+    /// Two-way become, by copies of both. The hashes stay with the references, unless `copy_hash`
+    /// says that they go with the contents. A class's hash is its index: so that both agree, entries
+    /// of the class table go where the hashes go. Of two classes the hashes always go with the
+    /// contents, as the instances of both keep their class.
     fn exchange(&mut self, one: Oop, two: Oop, copy_hash: bool) {
-        let new_one = self.copy_to_old(one);
-        let new_two = self.copy_to_old(two);
         let index_one = self.index_in_class_table(one);
         let index_two = self.index_in_class_table(two);
-        let (hash_one, hash_two) = (self.memory.header(one).hash(), self.memory.header(two).hash());
+        let new_one = self.copy_to_old(one);
+        let new_two = self.copy_to_old(two);
         // References to `one` reach what was `two`, and so get the copy of `two`.
         self.forward(one, new_two);
         self.forward(two, new_one);
-        if copy_hash {
-            self.memory.set_header(new_one, self.memory.header(new_one).with_hash(hash_two));
-            self.memory.set_header(new_two, self.memory.header(new_two).with_hash(hash_one));
-            return;
-        }
-        match (index_one, index_two) {
-            // Each keeps its hash, so each entry must hold the copy of its own class.
-            (Some(first), Some(second)) => {
-                self.set_class_at(first, new_one);
-                self.set_class_at(second, new_two);
+        if copy_hash || index_one.is_some() && index_two.is_some() {
+            for (index, class) in [(index_one, new_one), (index_two, new_two)] {
+                if let Some(index) = index {
+                    self.set_class_at(index, class);
+                }
             }
-            // The other takes the place in the table, and with it the index as its hash.
-            (Some(index), None) => {
-                self.memory.set_header(new_two, self.memory.header(new_two).with_hash(index));
-                self.memory.set_header(new_one, self.memory.header(new_one).with_hash(hash_two));
-            }
-            (None, Some(index)) => {
-                self.memory.set_header(new_one, self.memory.header(new_one).with_hash(index));
-                self.memory.set_header(new_two, self.memory.header(new_two).with_hash(hash_one));
-            }
-            (None, None) => {}
+        } else {
+            let (first, second) = (self.memory.header(new_one), self.memory.header(new_two));
+            self.memory.set_header(new_one, first.with_hash(second.hash()));
+            self.memory.set_header(new_two, second.with_hash(first.hash()));
         }
     }
 

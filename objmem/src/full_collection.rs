@@ -64,6 +64,7 @@ impl Heap {
         });
         if everything {
             self.boot_remembered.retain(|&object| marks.is_marked(object));
+            self.boot_recent.fill(Oop::ZERO);
             // Without the boot region, some of its objects may still refer to a forwarder.
             self.has_forwarders = false;
         }
@@ -74,14 +75,25 @@ impl Heap {
         if roots.allows_compaction() {
             self.compact_old(&mut marks, roots, everything, compact);
         }
-        if !emptied {
-            // With what was reclaimed, there may be room now; if not, nothing is lost.
-            let _ = self.scavenge(roots);
+        // With what was reclaimed, there may be room for the nursery now.
+        if !emptied && self.scavenge(roots).is_err() {
+            self.use_up_eden();
         }
         self.gc.full_collections += 1;
         self.note_live_bytes();
         self.needs_full_collection = false;
+        self.gc.eden_after_full = self.nursery.eden.next;
         Ok(())
+    }
+
+    /// Old space is full of what lives: let the rest of eden be used before a scavenge is tried
+    /// again.
+    fn use_up_eden(&mut self) {
+        if self.gc.usual_soft_limit == 0 {
+            self.gc.usual_soft_limit = self.nursery.soft_limit;
+        }
+        self.nursery.soft_limit = self.nursery.eden.limit;
+        self.needs_scavenge = false;
     }
 
     /// Call `f` with each marked object: young ones, private ones, and with `everything` those of the

@@ -14,6 +14,9 @@ use crate::old_space::OldSpace;
 use crate::oop::{Address, ClassIndex, Oop};
 use crate::space::Nursery;
 
+/// Boot objects that are known to be remembered without asking the set; a power of two.
+const RECENT: usize = 64;
+
 /// The object memory of one isolate.
 #[derive(Debug)]
 pub struct Heap {
@@ -33,6 +36,8 @@ pub struct Heap {
     pub(crate) remembered: Vec<Oop>,
     /// Boot objects that may refer to private old ones.
     pub(crate) boot_remembered: rustc_hash::FxHashSet<Oop>,
+    /// Some of them, to find quickly that an object is among them.
+    pub(crate) boot_recent: [Oop; RECENT],
     /// The image's special objects array.
     pub(crate) special_objects: Oop,
     /// The hidden roots: class table pages and the rest.
@@ -104,6 +109,7 @@ impl Heap {
             bridges: parts.bridges,
             remembered: Vec::new(),
             boot_remembered: rustc_hash::FxHashSet::default(),
+            boot_recent: [Oop::ZERO; RECENT],
             special_objects: parts.special_objects,
             hidden_roots: parts.hidden_roots,
             nil: Oop::ZERO,
@@ -172,7 +178,11 @@ impl Heap {
         if value.0 < self.old_start {
             self.remember(object);
         } else if object.0 < self.boot.end && value.0 >= self.boot.end {
-            self.boot_remembered.insert(object);
+            let recent = (object.0 >> 4) as usize & (RECENT - 1);
+            if self.boot_recent[recent] != object {
+                self.boot_recent[recent] = object;
+                self.boot_remembered.insert(object);
+            }
         }
     }
 

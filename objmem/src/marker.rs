@@ -14,6 +14,9 @@ use crate::mark_bits::MarkBits;
 use crate::oop::{ClassIndex, Oop};
 use crate::roots::Roots;
 
+/// How many objects are fetched ahead of the one that is scanned.
+const PREFETCH_DISTANCE: usize = 8;
+
 struct Marker<'h> {
     heap: &'h mut Heap,
     memory: Memory,
@@ -74,9 +77,7 @@ impl Marker<'_> {
         let mut own = own.into_iter().map(|oop| self.mark(oop)).collect::<Vec<_>>().into_iter();
         self.heap.visit_own_roots(&mut |oop| *oop = own.next().unwrap_or(*oop));
         loop {
-            while let Some(object) = self.stack.pop() {
-                self.scan(object);
-            }
+            self.drain();
             if self.ephemerons.is_empty() {
                 break;
             }
@@ -90,6 +91,31 @@ impl Marker<'_> {
             *oop = self.memory.follow(*oop);
             self.lives(*oop)
         });
+    }
+
+    /// Scan all that is marked and waits. Between stack and scan an object waits in a short queue,
+    /// so that its header is there when it is needed.
+    fn drain(&mut self) {
+        let mut queue = [Oop::ZERO; PREFETCH_DISTANCE];
+        let mut waiting = 0;
+        let mut turn = 0;
+        loop {
+            let next = match self.stack.pop() {
+                Some(object) => {
+                    self.memory.prefetch(object.address());
+                    object
+                }
+                None if waiting == 0 => return,
+                None => Oop::ZERO,
+            };
+            waiting += usize::from(next != Oop::ZERO);
+            let object = std::mem::replace(&mut queue[turn % PREFETCH_DISTANCE], next);
+            turn += 1;
+            if object != Oop::ZERO {
+                waiting -= 1;
+                self.scan(object);
+            }
+        }
     }
 
     /// Mark what `oop` refers to; answers it with forwarders followed.

@@ -108,8 +108,8 @@ impl OldSpace {
         let wanted = (self.total / 32).clamp(GROWTH_BYTES, MOST_GROWTH_BYTES);
         let wanted = bytes.max(wanted.next_multiple_of(PAGE));
         let allowed = if bounded { self.limit_bytes.saturating_sub(self.total) } else { u64::MAX };
-        let size = if wanted <= allowed { wanted } else { bytes };
-        if size > allowed {
+        let size = wanted.min(allowed / PAGE * PAGE);
+        if size < bytes {
             return None;
         }
         let start = self.place_for(cage, size)?;
@@ -175,16 +175,45 @@ impl Heap {
     /// collection is due.
     #[inline]
     pub(crate) fn reserve_old(&mut self, bytes: u64) -> Option<u64> {
-        let found = if self.old.may_take(bytes) { self.take_old(bytes, true) } else { None };
-        if found.is_none() {
-            self.needs_full_collection = true;
+        // When the nursery cannot be emptied, what is left of old space is for that.
+        let exhausted = self.gc.usual_soft_limit != 0;
+        let found =
+            if !exhausted && self.old.may_take(bytes) { self.take_old(bytes, true) } else { None };
+        if found.is_some() {
+            self.note_old_allocation(bytes);
+        } else {
+            self.ask_for_full_collection();
         }
         found
+    }
+
+    #[inline]
+    fn note_old_allocation(&mut self, bytes: u64) {
+        self.gc.old_allocated += bytes;
+        if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
+            self.want_full_collection();
+        }
+    }
+
+    /// There is no memory: a full collection is due, unless nothing was allocated since the last one.
+    #[cold]
+    pub(crate) fn ask_for_full_collection(&mut self) {
+        if self.gc.old_allocated != 0 || self.nursery.eden.next != self.gc.eden_after_full {
+            self.want_full_collection();
+        }
+    }
+
+    /// Have the interpreter collect everything at its next safepoint.
+    #[cold]
+    fn want_full_collection(&mut self) {
+        self.needs_full_collection = true;
+        self.attention.store(0, std::sync::atomic::Ordering::Release);
     }
 
     /// Room for `bytes` bytes in old space, from the reserve at last: the caller has prepared it.
     #[inline]
     pub(crate) fn reserve_old_surely(&mut self, bytes: u64) -> u64 {
+        self.note_old_allocation(bytes);
         if let Some(start) = self.take_old(bytes, true) {
             return start;
         }
@@ -193,17 +222,12 @@ impl Heap {
             self.old.insert(reserve.start, reserve.limit);
             self.start_segment(Space::new(reserve.start, reserve.limit));
         }
-        self.needs_full_collection = true;
+        self.want_full_collection();
         self.bump(bytes).expect("the reserve holds what it was prepared for")
     }
 
     #[inline]
     fn take_old(&mut self, bytes: u64, bounded: bool) -> Option<u64> {
-        self.gc.old_allocated += bytes;
-        if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
-            self.needs_full_collection = true;
-            self.attention.store(0, std::sync::atomic::Ordering::Release);
-        }
         let small = bytes < SMALL_BYTES;
         if small && let Some(start) = self.old.free.take_exact(bytes) {
             return Some(start);

@@ -69,6 +69,10 @@ pub struct GcState {
     pub(crate) old_allocated: u64,
     /// How many of them make the next one due.
     pub(crate) full_threshold: u64,
+    /// How far eden was filled after the last full collection.
+    pub(crate) eden_after_full: u64,
+    /// The soft limit of eden that is to come back, while it is raised; else 0.
+    pub(crate) usual_soft_limit: u64,
     /// Scavenges so far.
     pub scavenges: u64,
     /// Full collections so far.

@@ -55,7 +55,7 @@ impl Heap {
         tenure: Tenure,
     ) -> Result<(), MemoryExhausted> {
         if !self.prepare_scavenge() {
-            self.needs_full_collection = true;
+            self.ask_for_full_collection();
             return Err(MemoryExhausted);
         }
         let tenure_below = match tenure {
@@ -100,6 +100,9 @@ impl Heap {
         // When survivors fill the space, the older nine tenths of them go next time.
         self.gc.tenure_threshold =
             if survivors * 10 > size * 9 { nursery.past.start + survivors / 10 * 9 } else { 0 };
+        if self.gc.usual_soft_limit != 0 {
+            nursery.soft_limit = std::mem::take(&mut self.gc.usual_soft_limit);
+        }
         self.gc.scavenges += 1;
         self.needs_scavenge = false;
     }

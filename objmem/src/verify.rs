@@ -56,6 +56,12 @@ pub enum Problem {
         /// The object.
         object: Oop,
     },
+    /// A remembered set holds what is no old object, or what does not know that it is in there.
+    #[error("{object:?} should not be remembered")]
+    Remembered {
+        /// What the set holds.
+        object: Oop,
+    },
 }
 
 /// Everything that is wrong with `heap`, at a point where no object is half made. Takes time and
@@ -93,6 +99,20 @@ pub fn check_with(heap: &Heap, roots: &[Oop]) -> Vec<Problem> {
     for &value in roots {
         if !is_good(value, &known) {
             problems.push(Problem::Root { value });
+        }
+    }
+    for &object in &heap.remembered {
+        let old = object.0 >= heap.old_start && known.contains(&object);
+        if !old || !heap.header(object).is_remembered() {
+            problems.push(Problem::Remembered { object });
+        }
+    }
+    if remembered.len() != heap.remembered.len() {
+        problems.push(Problem::Remembered { object: Oop::ZERO });
+    }
+    for &object in &heap.boot_remembered {
+        if !heap.is_boot(object) || !known.contains(&object) {
+            problems.push(Problem::Remembered { object });
         }
     }
     problems

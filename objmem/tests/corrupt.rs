@@ -85,7 +85,7 @@ fn damaged_images_open_in_order_or_are_refused() {
 #[test]
 fn the_damaged_real_image_is_checked_without_a_panic() {
     let directory = tempfile::tempdir().expect("a directory");
-    let Some(original) = real_image(directory.path()) else { return };
+    let Some(original) = real_image() else { return };
     let image = std::fs::read(original).expect("the image");
     let path = directory.path().join("damaged.image");
     std::fs::write(&path, &image).expect("a copy");

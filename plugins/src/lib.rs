@@ -7,6 +7,7 @@ mod aio_plugin;
 pub mod bitblt;
 pub mod bitblt_plugin;
 pub mod bmp_read_writer_plugin;
+mod clipboard_extended_plugin;
 pub mod digest;
 pub mod digest_plugins;
 mod file_attributes_plugin;
@@ -40,6 +41,7 @@ pub const MODULES: &[Module] = &[
     aio_plugin::MODULE,
     bitblt_plugin::MODULE,
     bmp_read_writer_plugin::MODULE,
+    clipboard_extended_plugin::MODULE,
     digest_plugins::DSA_PRIMS,
     digest_plugins::MD5,
     digest_plugins::SHA256,

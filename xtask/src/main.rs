@@ -1,18 +1,39 @@
-//! `cargo xtask`: checks of the project that the compiler does not make.
+//! `cargo xtask`: checks of the project that the compiler does not make, and its comparison with
+//! another virtual machine.
 //!
-//! Owns the choice of the task. Must not know: the crates of the VM; it reads their text only.
+//! Owns the choice of the task. Must not know: the crates of the VM; it reads their text and runs
+//! their command.
 
+mod compare;
+#[path = "../../objmem/tests/support/real_image.rs"]
+mod real_image;
 mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Command;
+
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    if std::env::args().nth(1).as_deref() != Some("tidy") {
-        eprintln!("usage: cargo xtask tidy");
-        return ExitCode::from(1);
+    let matches = Command::new("cargo xtask")
+        .subcommand_required(true)
+        .subcommand(Command::new("tidy").about("Check the house rules and who depends on whom"))
+        .subcommand(compare::command())
+        .get_matches();
+    match matches.subcommand() {
+        Some(("compare", options)) => match compare::compare(root, options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("compare: {error}");
+                ExitCode::from(1)
+            }
+        },
+        _ => tidy(root),
     }
+}
+
+fn tidy(root: &Path) -> ExitCode {
     match tidy::tidy(root) {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(faults) => {

@@ -77,7 +77,7 @@ fn run_performed(vm: &mut Vm, code: Option<CodeRef>, selector: Oop, count: usize
     }
 }
 
-fn perform(vm: &mut Vm) -> Result<(), Failure> {
+pub(crate) fn perform(vm: &mut Vm) -> Result<(), Failure> {
     need_arguments(vm, 1)?;
     let count = vm.argument_count;
     let selector = vm.argument(0);
@@ -268,6 +268,7 @@ fn apply_in_place(
             vm.pop(arguments.len() + 1);
             vm.push(value);
         }),
+        Action::Perform => perform(vm),
         Action::Evaluate => vm.evaluate_closure(arguments.len()),
         Action::AnswerReceiver => Ok(()),
         Action::AnswerSpecial(index) => {

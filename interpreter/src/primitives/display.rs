@@ -35,7 +35,8 @@ pub const ROWS: &[Row] = &[
 
 /// Slots of an event buffer.
 const EVENT_SLOTS: u64 = 8;
-/// Width and height where the image header says nothing.
+/// Width and height of the screen that is not there. Not those of the window that the image was saved
+/// with, as an image draws its first picture at start: 14 MB of pixels for a large window.
 const DEFAULT_EXTENT: (i64, i64) = (640, 480);
 
 /// What the display primitives remember.
@@ -165,16 +166,11 @@ pub(super) fn extent(vm: &mut Vm) -> (i64, i64) {
     if let Some(extent) = vm.modules.state::<DisplayState>().extent {
         return extent;
     }
-    match vm.host.header.map_or(0, |header| header.screen_size & 0xFFFF_FFFF) {
-        0 => DEFAULT_EXTENT,
-        saved => ((saved >> 16) as i64, (saved & 0xFFFF) as i64),
-    }
+    DEFAULT_EXTENT
 }
 
-/// Change width and height of the screen, each at most 16 bits; a saved image has them.
+/// Change width and height of the screen, each at most 16 bits. A saved image keeps the size of the
+/// window that it had before.
 pub(super) fn set_extent(vm: &mut Vm, width: i64, height: i64) {
     vm.modules.state::<DisplayState>().extent = Some((width, height));
-    if let Some(header) = &mut vm.host.header {
-        header.screen_size = (width as u64) << 16 | height as u64;
-    }
 }

@@ -23,6 +23,8 @@ mod system;
 mod typed;
 pub mod vm_module;
 
+pub(crate) use control::perform;
+
 /// All families.
 const FAMILIES: &[&[Row]] = &[
     contexts::ROWS,

@@ -131,13 +131,19 @@ fn named_slots(heap: &Heap, class: Oop) -> u64 {
 ///
 /// # Errors
 /// When it is no class, or the table has no room.
+#[inline]
 pub fn index_for_instances(heap: &mut Heap, class: Oop) -> Result<ClassIndex, Failure> {
-    if !could_be_class(heap, class) {
-        return Err(Failure::BadReceiver);
+    let hash = if class.is_pointer() { heap.header(class).hash() } else { 0 };
+    if hash != 0 && heap.class_at(ClassIndex(hash)) == class {
+        return Ok(ClassIndex(hash));
     }
-    let hash = heap.header(class).hash();
-    if hash != 0 && heap.class_at(ClassIndex(hash)) != class {
-        // An identity hash, not an index: it never was in the table.
+    enter_class(heap, class, hash)
+}
+
+#[cold]
+fn enter_class(heap: &mut Heap, class: Oop, hash: u32) -> Result<ClassIndex, Failure> {
+    // With an identity hash that is no index it never was in the table.
+    if hash != 0 || !could_be_class(heap, class) {
         return Err(Failure::BadReceiver);
     }
     heap.index_of_class(class).ok_or(Failure::NoMemory)

@@ -1,10 +1,29 @@
 //! Arithmetic, comparison and identity: fast for SmallIntegers and floats, else a send.
 
-use rowel_objmem::Oop;
+use rowel_objmem::{Address, Oop};
 
 use crate::arithmetic;
 use crate::dispatch::Step;
+use crate::frame::WORD;
 use crate::machine::Machine;
+use crate::operation::{Operation as Op, Word};
+use crate::steps::SEND_WORDS;
+
+/// The values of two numbers of which one at least is an immediate float, the other that or a
+/// SmallInteger.
+#[inline(always)]
+fn floats(a: Oop, b: Oop) -> Option<(f64, f64)> {
+    let value = |oop: Oop| {
+        if oop.is_small_float() {
+            Some(oop.small_float_value())
+        } else if oop.is_small_integer() {
+            Some(oop.integer_value() as f64)
+        } else {
+            None
+        }
+    };
+    Some((value(a)?, value(b)?))
+}
 
 impl Machine<'_> {
     /// Two SmallIntegers with a SmallInteger as result; anything else, and overflow, is a send.
@@ -37,10 +56,8 @@ impl Machine<'_> {
                 self.replace(2, result);
                 return self.next(3);
             }
-        } else if a.is_small_float()
-            && b.is_small_float()
-            && let Some(result) =
-                Oop::from_float(compute_floats(a.small_float_value(), b.small_float_value()))
+        } else if let Some((a, b)) = floats(a, b)
+            && let Some(result) = Oop::from_float(compute_floats(a, b))
         {
             self.replace(2, result);
             return self.next(3);
@@ -78,9 +95,62 @@ impl Machine<'_> {
         } else {
             return Step::Send;
         };
+        self.drop_operands(2);
+        self.decide(outcome, SEND_WORDS)
+    }
+
+    /// The constant of a fused operation, and a SmallInteger under it.
+    #[inline(always)]
+    pub(crate) fn with_integer(
+        &mut self,
+        word: Word,
+        compute: impl Fn(i64, i64) -> Option<i64>,
+    ) -> Step {
+        let a = self.peek(0);
+        if a.is_small_integer()
+            && let Some(result) = compute(a.integer_value(), i64::from(word.c()))
+            && let Some(result) = Oop::from_integer(result)
+        {
+            self.replace(1, result);
+            return self.next(1 + SEND_WORDS);
+        }
+        self.push_next(Oop::small_integer(i64::from(word.c())))
+    }
+
+    /// As [`with_integer`](Self::with_integer), for comparisons.
+    #[inline(always)]
+    pub(crate) fn compare_with_integer(
+        &mut self,
+        word: Word,
+        test: impl Fn(i64, i64) -> bool,
+    ) -> Step {
+        let a = self.peek(0);
+        if a.is_small_integer() {
+            self.drop_operands(1);
+            return self.decide(test(a.integer_value(), i64::from(word.c())), 1 + SEND_WORDS);
+        }
+        self.push_next(Oop::small_integer(i64::from(word.c())))
+    }
+
+    #[inline(always)]
+    fn drop_operands(&mut self, count: u64) {
+        self.sp = Address(self.sp.0 - count * WORD);
+    }
+
+    /// Do the conditional jump that is `words` words further as `outcome` says; if none is there, push
+    /// the Boolean.
+    #[inline(always)]
+    fn decide(&mut self, outcome: bool, words: i32) -> Step {
+        let next = self.ip.advanced(words).word();
+        if next.op() == Op::JumpIfFalse as u8 {
+            return self.next(words + 1 + if outcome { 0 } else { next.c() });
+        }
+        if next.op() == Op::JumpIfTrue as u8 {
+            return self.next(words + 1 + if outcome { next.c() } else { 0 });
+        }
         let result = self.vm.heap.boolean(outcome);
-        self.replace(2, result);
-        self.next(3)
+        self.push(result);
+        self.next(words)
     }
 
     /// `==`, or `~~` when `wanted` is false.
@@ -91,9 +161,8 @@ impl Machine<'_> {
         if !same && self.vm.heap.has_forwarders {
             same = self.memory.follow(a) == self.memory.follow(b);
         }
-        let result = self.vm.heap.boolean(same == wanted);
-        self.replace(2, result);
-        self.next(1)
+        self.drop_operands(2);
+        self.decide(same == wanted, 1)
     }
 
     /// `class`.

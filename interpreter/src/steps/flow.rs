@@ -25,16 +25,10 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn attend(&mut self) -> Step {
-        self.outside(|vm| vm.attend());
-        self.leaving()
-    }
-
-    #[inline(always)]
     pub(crate) fn jump_back(&mut self, word: Word) -> Step {
         self.ip = self.ip.advanced(1 - word.c());
         if self.sp.0 > self.vm.stack_limit.load(Ordering::Relaxed) {
-            return self.attend();
+            return Step::Attend;
         }
         Step::Next
     }

@@ -6,3 +6,6 @@ mod flow;
 mod indexing;
 mod send;
 mod variables;
+
+/// Words of a send, and so of the operations that may turn out to be one.
+const SEND_WORDS: i32 = 3;

@@ -1,43 +1,50 @@
 //! Sends: through the inline cache where it knows the receiver's class, else outside.
 
-use rowel_objmem::Oop;
 use rowel_objmem::layout::{class_index, special};
+use rowel_objmem::{Address, Oop};
 
 use crate::code::{Action, CodeRef, Ip};
 use crate::dispatch::Step;
 use crate::failure::Failure;
-use crate::layout::closure;
+use crate::frame::WORD;
+use crate::layout::{closure, context};
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
+use crate::steps::SEND_WORDS;
 use crate::vm::Vm;
 
-/// Words of a send.
-const SEND_WORDS: i32 = 3;
-
 impl Machine<'_> {
-    /// A send, or an operation that turned out to be one.
+    /// A send, or an operation that turned out to be one: makes a frame when that is all there is to
+    /// it and the inline cache knows the method.
     #[inline(always)]
     pub(crate) fn send(&mut self, word: Word) -> Step {
-        let receiver = self.peek(u64::from(word.a()));
-        let class = self.memory.class_index(receiver);
-        if u64::from(class.0) == self.ip.cached_class()
-            && let Some(code) = self.ip.cached_code()
-        {
-            self.ip = self.ip.advanced(SEND_WORDS);
-            return self.execute(code, u64::from(word.a()), receiver);
+        match self.cached_for(u64::from(word.a())) {
+            Some(code) if matches!(code.get().action, Action::Activate) => {
+                let resume = self.ip.advanced(SEND_WORDS);
+                if self.activate(code, resume) { Step::Attend } else { Step::Next }
+            }
+            _ => Step::OtherSend,
         }
-        self.send_slowly(word)
     }
 
-    /// Run what a send found. The program counter is where the sender goes on.
+    /// What the inline cache here knows for the receiver below `num_args` arguments.
     #[inline(always)]
-    fn execute(&mut self, code: CodeRef, num_args: u64, receiver: Oop) -> Step {
+    fn cached_for(&self, num_args: u64) -> Option<CodeRef> {
+        let class = self.memory.class_index(self.peek(num_args));
+        if u64::from(class.0) == self.ip.cached_class() { self.ip.cached_code() } else { None }
+    }
+
+    /// Any other send: through a primitive, or to be looked up.
+    #[inline(always)]
+    pub(crate) fn send_otherwise(&mut self, word: Word) -> Step {
+        let num_args = u64::from(word.a());
+        let Some(code) = self.cached_for(num_args) else {
+            return self.send_slowly(word);
+        };
+        let receiver = self.peek(num_args);
+        self.ip = self.ip.advanced(SEND_WORDS);
         match code.get().action {
-            Action::Activate => {
-                let resume = self.ip;
-                if self.activate(code, resume) { self.attend() } else { Step::Next }
-            }
             Action::AnswerReceiver => Step::Next,
             Action::AnswerVariable(index) if !self.vm.is_context(receiver) => {
                 let value = self.memory.fetch(receiver, usize::from(index));
@@ -57,29 +64,77 @@ impl Machine<'_> {
                     None => self.failed(code, num_args),
                 }
             }
-            Action::Evaluate => match self.evaluate_full_closure(receiver, num_args) {
+            Action::Evaluate => match self.evaluate_cached(receiver, num_args) {
                 Some(false) => Step::Next,
-                Some(true) => self.attend(),
+                Some(true) => Step::Attend,
                 None => self.execute_slowly(code, num_args),
             },
+            Action::Perform => self.perform(code, num_args),
             _ => self.execute_slowly(code, num_args),
         }
     }
 
-    /// Evaluate the closure below `num_args` arguments when that is the usual kind and takes so many;
-    /// `None` when not. Answers whether the stack limit was passed.
+    /// Perform the first argument when the lookup cache knows what that finds.
     #[inline(always)]
-    fn evaluate_full_closure(&mut self, block: Oop, num_args: u64) -> Option<bool> {
-        if self.memory.class_index(block) != class_index::FULL_BLOCK_CLOSURE {
+    fn perform(&mut self, code: CodeRef, num_args: u64) -> Step {
+        let receiver = self.peek(num_args);
+        let selector = self.peek(num_args.saturating_sub(1));
+        let found = self.vm.cache.get(self.memory.class_index(receiver), selector);
+        let Some(found) = found.filter(|f| u64::from(f.get().num_args) + 1 == num_args) else {
+            return self.execute_slowly(code, num_args);
+        };
+        // Take the selector out from below the arguments proper.
+        for depth in (0..num_args - 1).rev() {
+            let value = self.peek(depth);
+            self.memory.store(Address(self.sp.0 - (depth + 2) * WORD), value.0);
+        }
+        self.pop();
+        if matches!(found.get().action, Action::Activate) {
+            let resume = self.ip;
+            return if self.activate(found, resume) { Step::Attend } else { Step::Next };
+        }
+        self.execute_slowly(found, num_args - 1)
+    }
+
+    /// Evaluate the closure below `num_args` arguments when the cache knows its code and it takes so
+    /// many; `None` when not. Answers whether the stack limit was passed.
+    #[inline(always)]
+    fn evaluate_cached(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+        let class = self.memory.class_index(block);
+        if class == class_index::BLOCK_CLOSURE {
+            self.evaluate_embedded(block, num_args)
+        } else if class == class_index::FULL_BLOCK_CLOSURE {
+            let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
+            let (code, _) = self.vm.blocks.get(method, Oop::ZERO)?;
+            if u64::from(code.get().num_args) != num_args {
+                return None;
+            }
+            let receiver = self.followed(self.memory.fetch(block, closure::FULL_RECEIVER));
+            Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+        } else {
+            None
+        }
+    }
+
+    /// A closure whose code lies in the method around it.
+    #[inline(always)]
+    fn evaluate_embedded(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+        let outer = self.memory.fetch(block, closure::OUTER_CONTEXT);
+        let count = self.memory.fetch(block, closure::NUM_ARGS);
+        if count != Oop::small_integer(num_args as i64) || !self.vm.is_context(outer) {
             return None;
         }
-        let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-        let code = self.vm.blocks.get(method)?;
-        if u64::from(code.get().num_args) != num_args {
-            return None;
-        }
-        let receiver = self.memory.follow(self.memory.fetch(block, closure::FULL_RECEIVER));
-        Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+        let method = self.memory.fetch(outer, context::METHOD);
+        let start = self.memory.fetch(block, closure::START_PC);
+        let (code, word) = self.vm.blocks.get(method, start)?;
+        let receiver = self.followed(self.memory.fetch(outer, context::RECEIVER));
+        Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
+    }
+
+    /// The object that `oop` refers to once forwarders are followed.
+    #[inline(always)]
+    fn followed(&self, oop: Oop) -> Oop {
+        if self.vm.heap.has_forwarders { self.memory.follow(oop) } else { oop }
     }
 
     #[inline(always)]
@@ -97,38 +152,8 @@ impl Machine<'_> {
     #[inline(always)]
     fn send_slowly(&mut self, word: Word) -> Step {
         let site = self.ip;
-        let selector = match Op::from_number(word.op()) {
-            Op::Send => self.literal(word.b() as usize),
-            _ => self.vm.special_selector(special_index(word)),
-        };
         self.ip = site.advanced(SEND_WORDS);
-        self.outside(|vm| vm.send(selector, usize::from(word.a()), Some(site)));
-        self.leaving()
-    }
-
-    /// A send to super: the cache knows what instances of the receiver's class get.
-    #[inline(always)]
-    pub(crate) fn send_super(&mut self, word: Word) -> Step {
-        let receiver = self.peek(u64::from(word.a()));
-        let class = self.memory.class_index(receiver);
-        if u64::from(class.0) == self.ip.cached_class()
-            && let Some(code) = self.ip.cached_code()
-        {
-            self.ip = self.ip.advanced(SEND_WORDS);
-            return self.execute(code, u64::from(word.a()), receiver);
-        }
-        self.send_super_slowly(word)
-    }
-
-    #[inline(always)]
-    fn send_super_slowly(&mut self, word: Word) -> Step {
-        let site = self.ip;
-        let selector = self.literal(word.b() as usize);
-        self.ip = site.advanced(SEND_WORDS);
-        self.outside(|vm| {
-            let start = vm.class_above_method();
-            vm.send_above(start, selector, usize::from(word.a()), Some(site));
-        });
+        self.outside(|vm| vm.send_from_site(site, word));
         self.leaving()
     }
 
@@ -145,54 +170,6 @@ impl Machine<'_> {
         });
         self.leaving()
     }
-
-    /// Evaluate the closure below `num_args` arguments; the program counter is where its caller goes
-    /// on. Answers whether the stack limit was passed.
-    #[inline(always)]
-    pub(crate) fn evaluate_closure(&mut self, num_args: u64) -> Result<bool, Failure> {
-        let block = self.peek(num_args);
-        let class = self.memory.class_index(block);
-        if class == class_index::FULL_BLOCK_CLOSURE {
-            let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-            let code = self.vm.code_of_block(method)?;
-            if u64::from(code.get().num_args) != num_args {
-                return Err(Failure::BadNumArgs);
-            }
-            let receiver = self.memory.follow(self.memory.fetch(block, closure::FULL_RECEIVER));
-            Ok(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
-        } else if class == class_index::BLOCK_CLOSURE {
-            self.evaluate_embedded_closure(block, num_args)
-        } else {
-            Err(Failure::BadReceiver)
-        }
-    }
-
-    /// A closure whose code lies in the method around it.
-    #[inline(always)]
-    fn evaluate_embedded_closure(&mut self, block: Oop, num_args: u64) -> Result<bool, Failure> {
-        use crate::layout::context;
-        let count = self.memory.fetch(block, closure::NUM_ARGS);
-        if count != Oop::small_integer(num_args as i64) {
-            return Err(Failure::BadNumArgs);
-        }
-        let outer = self.memory.follow(self.memory.fetch(block, closure::OUTER_CONTEXT));
-        if !self.vm.is_context(outer) {
-            return Err(Failure::BadReceiver);
-        }
-        let method = self.memory.fetch(outer, context::METHOD);
-        let code = self.vm.code_of_block(method)?;
-        let start = self.memory.fetch(block, closure::START_PC).as_integer();
-        let start = start.and_then(|start| u32::try_from(start - 1).ok());
-        let word = start.and_then(|start| code.get().word_at(start));
-        let word = word.ok_or(Failure::BadReceiver)?;
-        let receiver = self.memory.follow(self.memory.fetch(outer, context::RECEIVER));
-        Ok(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
-    }
-}
-
-/// Index of the special selector that a send or arithmetic operation stands for.
-fn special_index(word: Word) -> usize {
-    usize::from(word.b())
 }
 
 impl Vm {
@@ -214,6 +191,34 @@ impl Vm {
         }
     }
 
+    /// The send `word` at `site`, whose inline cache does not know the receiver's class.
+    #[inline(never)]
+    fn send_from_site(&mut self, site: Ip, word: Word) {
+        let index = usize::from(word.b());
+        let num_args = usize::from(word.a());
+        match Op::from_number(word.op()) {
+            Op::Send => {
+                let selector = self.running_literal(index);
+                self.send(selector, num_args, Some(site));
+            }
+            Op::SendSuper => {
+                let selector = self.running_literal(index);
+                let start = self.class_above_method();
+                self.send_above(start, selector, num_args, Some(site));
+            }
+            _ => {
+                let selector = self.special_selector(index);
+                self.send(selector, num_args, Some(site));
+            }
+        }
+    }
+
+    /// Literal `index` of the running method.
+    fn running_literal(&self, index: usize) -> Oop {
+        let method = Oop(self.frame_word(crate::frame::METHOD));
+        crate::method::literal(self.heap.memory(), method, index)
+    }
+
     /// The special selector at `index`.
     pub fn special_selector(&self, index: usize) -> Oop {
         let selectors = self.heap.special(special::SPECIAL_SELECTORS);
@@ -224,9 +229,13 @@ impl Vm {
     ///
     /// # Errors
     /// When it is no closure or takes another number of arguments; nothing has changed then.
+    #[inline(never)]
     pub fn evaluate_closure(&mut self, num_args: usize) -> Result<(), Failure> {
+        let block = self.stack_value(num_args);
+        self.cache_block(block, num_args)?;
         let mut machine = Machine::new(self);
-        let passed = machine.evaluate_closure(num_args as u64)?;
+        let passed = machine.evaluate_cached(block, num_args as u64);
+        let passed = passed.ok_or(Failure::BadReceiver)?;
         machine.outside(|vm| {
             if passed {
                 vm.attend();
@@ -235,29 +244,41 @@ impl Vm {
         Ok(())
     }
 
-    /// The code of a block's method.
-    ///
-    /// # Errors
-    /// When that is no compiled code.
-    #[inline(always)]
-    pub(crate) fn code_of_block(&mut self, method: Oop) -> Result<CodeRef, Failure> {
-        match self.blocks.get(method) {
-            Some(code) => Ok(code),
-            None => self.code_of_new_block(method),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn code_of_new_block(&mut self, method: Oop) -> Result<CodeRef, Failure> {
-        let followed = self.heap.follow(method);
-        if !crate::method::is_well_formed(self.heap.memory(), followed) {
+    /// Check a closure that is to take `num_args` arguments, and have its code in the cache.
+    fn cache_block(&mut self, block: Oop, num_args: usize) -> Result<(), Failure> {
+        let slot = |vm: &Vm, object, index| vm.heap.follow(vm.heap.fetch(object, index));
+        let class = self.heap.class_index(block);
+        let (method, start) = if class == class_index::BLOCK_CLOSURE {
+            let outer = slot(self, block, closure::OUTER_CONTEXT);
+            if !self.is_context(outer) {
+                return Err(Failure::BadReceiver);
+            }
+            self.heap.store(block, closure::OUTER_CONTEXT, outer);
+            let method = slot(self, outer, context::METHOD);
+            self.heap.store(outer, context::METHOD, method);
+            (method, self.heap.fetch(block, closure::START_PC))
+        } else if class == class_index::FULL_BLOCK_CLOSURE {
+            let method = slot(self, block, closure::COMPILED_BLOCK);
+            self.heap.store(block, closure::COMPILED_BLOCK, method);
+            (method, Oop::ZERO)
+        } else {
+            return Err(Failure::BadReceiver);
+        };
+        if !crate::method::is_well_formed(self.heap.memory(), method) {
             return Err(Failure::BadMethod);
         }
-        let code = self.code_for(followed);
-        if followed == method {
-            self.blocks.put(method, code);
+        let code = self.code_for(method);
+        let (count, word) = if start == Oop::ZERO {
+            (i64::from(code.get().num_args), Some(0))
+        } else {
+            let pc = start.as_integer().and_then(|pc| u32::try_from(pc - 1).ok());
+            let count = self.heap.fetch(block, closure::NUM_ARGS).as_integer();
+            (count.unwrap_or(-1), pc.and_then(|pc| code.get().word_at(pc)))
+        };
+        if count != num_args as i64 {
+            return Err(Failure::BadNumArgs);
         }
-        Ok(code)
+        self.blocks.put(method, start, code, word.ok_or(Failure::BadReceiver)?);
+        Ok(())
     }
 }

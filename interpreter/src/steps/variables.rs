@@ -24,6 +24,14 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
+    pub(crate) fn push_two_temps(&mut self, word: Word) -> Step {
+        let next = self.ip.advanced(1).word();
+        self.push(self.temp(u64::from(word.b())));
+        self.push(self.temp(u64::from(next.b())));
+        self.next(2)
+    }
+
+    #[inline(always)]
     pub(crate) fn drop_top(&mut self) -> Step {
         self.pop();
         self.next(1)

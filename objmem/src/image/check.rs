@@ -6,7 +6,10 @@
 //! the two notes are compared. Must not trust any number it reads. Sources: VMMaker's
 //! `SpurMemoryManager` (object format, hidden objects), `checkHeapIntegrity:classIndicesShouldBeValid:`.
 
+use rustc_hash::FxHashSet;
+
 use super::format::{ImageError, ImageHeader};
+use super::mourn_queue;
 use super::segments::Segment;
 use crate::cage::Memory;
 use crate::format::Format;
@@ -39,6 +42,10 @@ pub struct Facts {
     pub special_objects: Oop,
     /// Objects with the remembered bit.
     pub remembered: Vec<Oop>,
+    /// Slots that contexts do not use, which held rubbish and are nil now.
+    pub stale: Vec<Address>,
+    /// What the mourn queue holds.
+    pub mourners: Vec<Oop>,
     /// Whether there are forwarders.
     pub has_forwarders: bool,
     /// How many objects there are, free chunks not counted.
@@ -116,6 +123,7 @@ struct Checker<'a> {
     used_classes: Vec<u64>,
     /// Headers of forwarders.
     forwarders: Vec<u64>,
+    stale: Vec<Address>,
     remembered: Vec<Oop>,
     objects: u64,
 }
@@ -144,6 +152,7 @@ pub fn check(
         used_classes: vec![0; 1 << (22 - 6)],
         forwarders: Vec::new(),
         remembered: Vec::new(),
+        stale: Vec::new(),
         objects: 0,
     };
     if in_place {
@@ -173,11 +182,18 @@ impl Checker<'_> {
         let hidden_roots = self.check_well_known(special_objects)?;
         self.check_class_table(hidden_roots)?;
         self.check_forwarders()?;
+        let object = |saved| placement.place(saved).filter(|&at| self.is_object(at)).map(Oop);
+        let queue = self.known(hidden_roots).slots > mourn_queue::ROOT_SLOT as u64;
+        let queue = queue.then(|| self.memory.fetch(Oop(hidden_roots), mourn_queue::ROOT_SLOT));
+        let page = queue.filter(|page| self.is_object(page.0));
+        let mourners = page.map(|page| mourn_queue::read(self.memory, page, &object));
         Ok(Facts {
+            mourners: mourners.unwrap_or_default(),
             hidden_roots: Oop(hidden_roots),
             special_objects: Oop(special_objects),
             has_forwarders: !self.forwarders.is_empty(),
             remembered: self.remembered,
+            stale: self.stale,
             objects: self.objects,
         })
     }
@@ -269,6 +285,11 @@ impl Checker<'_> {
         if (format == Format::FORWARDED) != entity.header.is_forwarded() {
             return Err(self.bad(entity.at, "the header of a forwarder", entity.header.0));
         }
+        // Immediates have no header, and bridges lie between segments.
+        let class = entity.header.class_index().0;
+        if class < ARRAY_CLASS_INDEX_PUN && class != FORWARDED_CLASS_INDEX {
+            return Err(self.bad(entity.at, "a class index", u64::from(class)));
+        }
         Ok(())
     }
 
@@ -331,6 +352,7 @@ impl Checker<'_> {
         for index in live..entity.slots {
             if self.word(entity.slot(index)) != self.base {
                 self.memory.store(Address(entity.slot(index)), self.base);
+                self.stale.push(Address(entity.slot(index)));
             }
         }
         Ok(())
@@ -417,6 +439,7 @@ impl Checker<'_> {
         if !array || roots.slots < slots || roots.slots > slots + u64::from(HIDDEN_ROOT_SLOTS) {
             return Err(self.bad(roots.at, "the header of the class table", roots.header.0));
         }
+        let mut pages = FxHashSet::default();
         for index in 0..CLASS_TABLE_ROOT_SLOTS {
             let page = self.follow(roots, u64::from(index), "a class table page")?;
             let first_class = index * CLASS_TABLE_PAGE_SIZE;
@@ -429,15 +452,22 @@ impl Checker<'_> {
                 continue;
             }
             let right_size = page.slots == u64::from(CLASS_TABLE_PAGE_SIZE);
-            if !right_size || page.header.format() != Format::INDEXABLE {
+            let array = page.header.class_index().0 == ARRAY_CLASS_INDEX_PUN
+                && page.header.format() == Format::INDEXABLE;
+            if !right_size || !array || !pages.insert(page.at) {
                 return Err(self.bad(page.at, "a class table page", page.header.0));
             }
-            self.check_class_table_page(page, first_class)?;
+            self.check_class_table_page(roots, page, first_class)?;
         }
         Ok(())
     }
 
-    fn check_class_table_page(&self, page: Entity, first_class: u32) -> Result<(), ImageError> {
+    fn check_class_table_page(
+        &self,
+        roots: Entity,
+        page: Entity,
+        first_class: u32,
+    ) -> Result<(), ImageError> {
         for entry in 0..CLASS_TABLE_PAGE_SIZE {
             let class = self.follow(page, u64::from(entry), "an entry of the class table")?;
             let index = first_class + entry;
@@ -450,9 +480,22 @@ impl Checker<'_> {
                 }
             } else if !class.header.format().is_pointers() || class.slots < CLASS_SLOTS {
                 return Err(self.bad(class.at, "the header of a class", class.header.0));
+            } else if class.header.hash() != index && !self.is_at_its_hash(roots, class) {
+                let hash = class.header.hash().into();
+                return Err(self.bad(class.at, "the identity hash of a class", hash));
             }
         }
         Ok(())
+    }
+
+    /// Whether the class is in the class table where its identity hash says, if elsewhere, too.
+    fn is_at_its_hash(&self, roots: Entity, class: Entity) -> bool {
+        let hash = u64::from(class.header.hash());
+        let size = u64::from(CLASS_TABLE_PAGE_SIZE);
+        let page = self.follow(roots, hash / size, "");
+        let page = page.ok().filter(|page| page.slots == size);
+        let entry = page.and_then(|page| self.follow(page, hash % size, "").ok());
+        entry.is_some_and(|entry| entry.at == class.at)
     }
 
     /// Forwarders lead to objects that are none.

@@ -7,6 +7,7 @@
 //! | where they go in the cage | `place` |
 //! | checking every object before the first one is used | [`check`] |
 //! | a heap from a file | [`read`] |
+//! | mourners in a file | `mourn_queue` |
 //! | a file from a heap | [`write`](mod@write) |
 //!
 //! Knows nothing of bytecodes. Facts come from VMMaker's `SpurImageReader`, `SpurImageWriter` and
@@ -14,6 +15,7 @@
 
 pub mod check;
 pub mod format;
+mod mourn_queue;
 mod place;
 pub mod read;
 pub mod segments;

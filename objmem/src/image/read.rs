@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::check::{Facts, check};
 use super::format::{HEADER_BYTES, ImageError, ImageHeader};
-use super::place::{Plan, load, plan};
+use super::place::{Plan, load, plan, release_pages};
 use super::segments::{Segment, segments};
 use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory, PAGE};
 use crate::header::HASH_MASK;
@@ -15,6 +15,9 @@ use crate::heap::{Heap, HeapParts};
 use crate::layout::FREE_CHUNK_CLASS_INDEX;
 use crate::old_space::OldSpace;
 use crate::oop::{Address, Oop, TAG_BITS};
+
+/// The bit of an image's header flags that has weak objects queued as mourners.
+const QUEUE_WEAK_FLAG: u64 = 1 << 6;
 
 /// How large the parts of a heap are, in bytes, and how it comes from the file.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +68,11 @@ fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
     cage.commit(Address(plan.stack.start)..Address(plan.nursery.future.limit))?;
     load(&cage, &file, &segments, &plan, options.map_file)?;
     let facts = check(&header, cage.memory(), &segments, plan.in_place)?;
+    if plan.in_place {
+        release_pages(&cage, &file, &segments, &plan, options.map_file)?;
+        // nil is the first object.
+        facts.stale.iter().for_each(|&slot| cage.memory().store(slot, plan.boot.start));
+    }
     Ok(Opened { cage, header, plan, segments, facts })
 }
 
@@ -123,6 +131,9 @@ impl Heap {
         });
         heap.has_forwarders = facts.has_forwarders;
         heap.remembered = facts.remembered;
+        heap.gc.mourners = facts.mourners.into();
+        heap.gc.pending_finalizations = heap.gc.mourners.len();
+        heap.gc.queue_weak = header.flags & QUEUE_WEAK_FLAG != 0;
         Ok((heap, header))
     }
 }

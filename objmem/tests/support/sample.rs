@@ -56,6 +56,11 @@ pub fn valid_image(directory: &Path) -> Vec<u8> {
     heap.store_unchecked(point, 0, Oop::small_integer(-7));
     heap.store(array, 0, large);
     heap.set_special(8, large);
+    // A class of the image's own, in a page of the class table that collections tidy.
+    let class = heap.allocate_filled(bootstrap_class::CLASS, Format::FIXED, 3).expect("memory");
+    let index = heap.index_of_class(class).expect("room in the table");
+    let instance = heap.allocate_filled(index, Format::FIXED, 1).expect("memory");
+    heap.store(large, 299, instance);
     let header = ImageHeader { format: SPUR_64, ..ImageHeader::default() };
     let path = directory.join("valid.image");
     heap.write_image(&path, &header).expect("written");

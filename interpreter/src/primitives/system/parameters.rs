@@ -174,8 +174,10 @@ fn header_number(vm: &Vm, index: i64) -> Option<i64> {
         45 => i64::from(header.eden_bytes),
         47 => i64::from(header.code_size) * 1024,
         48 => flags(vm),
-        _ if header.max_semaphores == 0 => SEMAPHORES,
-        _ => i64::from(header.max_semaphores),
+        _ => match vm.host.external_semaphores.unwrap_or(header.max_semaphores) {
+            0 => SEMAPHORES,
+            size => i64::from(size),
+        },
     })
 }
 
@@ -235,7 +237,10 @@ fn write_header(vm: &mut Vm, index: i64, value: i64) -> Result<(), Failure> {
             let below = header.flags & ((1 << FLAG_SHIFT) - 1);
             header.flags = (value as u64) << FLAG_SHIFT | below;
         }
-        49 => header.max_semaphores = u16::try_from(value).map_err(no)?,
+        49 => {
+            header.max_semaphores = u16::try_from(value).map_err(no)?;
+            vm.host.external_semaphores = None;
+        }
         _ => return Err(Failure::Unsupported),
     }
     Ok(())

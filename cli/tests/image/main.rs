@@ -1,0 +1,15 @@
+//! The `rowel` command as users meet it: scripts, tests of the image itself, saved images, signals,
+//! damaged files, bad usage.
+//!
+//! The image is found as `real_image` says; without one (never in CI) these tests do nothing.
+
+mod damaged;
+mod in_image;
+mod place;
+mod saving;
+mod scripts;
+mod signals;
+mod usage;
+
+#[path = "../../../objmem/tests/support/real_image.rs"]
+mod real_image;
