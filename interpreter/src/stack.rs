@@ -83,6 +83,11 @@ impl StackZone {
         (index < self.pages.len() as u64).then_some(PageIndex(index as u16))
     }
 
+    /// How many pages there are, free ones included.
+    pub fn page_count(&self) -> usize {
+        self.pages.len()
+    }
+
     /// The pages in use.
     pub fn in_use(&self) -> impl Iterator<Item = PageIndex> + '_ {
         (0..self.pages.len()).map(|i| PageIndex(i as u16)).filter(|i| !self.page(*i).is_free())

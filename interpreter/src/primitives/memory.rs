@@ -6,6 +6,7 @@
 
 use rowel_objmem::{BecomeError, Oop};
 
+use crate::context::Place;
 use crate::failure::Failure;
 use crate::primitive::{PrimitiveResult, Row, control, value};
 use crate::vm::Vm;
@@ -49,6 +50,37 @@ fn fetch_mourner(vm: &mut Vm) -> PrimitiveResult {
 
 fn exchange(vm: &mut Vm, two_way: bool, copy_hash: bool) -> PrimitiveResult {
     let (from, to) = (vm.receiver(), vm.argument(0));
+    if has_married_context(vm, from) || has_married_context(vm, to) {
+        // A context's identity changes, not the frame that it stands for: let there be no frames.
+        vm.write_back();
+        let top = vm.divorce_all();
+        let outcome = exchange_objects(vm, from, to, two_way, copy_hash);
+        if let Err(error) = vm.resume(top) {
+            vm.fatal(&format!("the running context became something else: {error}"));
+        }
+        outcome?;
+    } else {
+        exchange_objects(vm, from, to, two_way, copy_hash)?;
+    }
+    Ok(vm.receiver())
+}
+
+/// Whether a context that is married to a frame is in the Array `oop`.
+fn has_married_context(vm: &Vm, oop: Oop) -> bool {
+    let array = vm.heap.follow(oop);
+    let is_array = array.is_pointer() && vm.heap.format(array).is_indexable_pointers();
+    is_array
+        && (0..vm.heap.slot_count(array) as usize)
+            .any(|index| matches!(vm.place_of(vm.heap.fetch(array, index)), Place::Frame(_)))
+}
+
+fn exchange_objects(
+    vm: &mut Vm,
+    from: Oop,
+    to: Oop,
+    two_way: bool,
+    copy_hash: bool,
+) -> Result<(), Failure> {
     vm.heap.become_forward(from, to, two_way, copy_hash).map_err(|error| match error {
         BecomeError::BadReceiver => Failure::BadReceiver,
         BecomeError::BadArgument => Failure::BadArgument,
@@ -58,7 +90,7 @@ fn exchange(vm: &mut Vm, two_way: bool, copy_hash: bool) -> PrimitiveResult {
         BecomeError::NoMemory => Failure::NoMemory,
     })?;
     vm.after_become();
-    Ok(vm.receiver())
+    Ok(())
 }
 
 fn become_one_way(vm: &mut Vm) -> PrimitiveResult {

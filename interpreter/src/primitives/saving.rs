@@ -60,7 +60,7 @@ fn snapshot(vm: &mut Vm) -> Result<(), Failure> {
 impl Vm {
     /// Move every frame of every process to the heap. Answers the running one's context, which the
     /// caller resumes. The active page must be written back.
-    fn divorce_all(&mut self) -> Oop {
+    pub(crate) fn divorce_all(&mut self) -> Oop {
         let active = self.active_page;
         let others: Vec<_> = self.zone.in_use().filter(|page| *page != active).collect();
         for page in others {

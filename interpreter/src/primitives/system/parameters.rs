@@ -115,7 +115,7 @@ fn number(vm: &mut Vm, index: i64) -> Option<i64> {
         }
         20 => vm.modules.state::<SystemState>().parameters.started,
         40 => 8,
-        42 => vm.zone.in_use().count() as i64,
+        42 => vm.zone.page_count() as i64,
         65 => FEATURES,
         66 => PAGE_BYTES as i64,
         70 => PROXY_VERSION.0,
