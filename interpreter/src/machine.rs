@@ -25,16 +25,16 @@ impl<'v> Machine<'v> {
     /// Take the registers out of `vm`.
     #[inline(always)]
     pub(crate) fn new(vm: &'v mut Vm) -> Self {
-        let Registers { ip, sp, fp } = vm.registers;
+        let Registers { ip, sp, fp, .. } = vm.registers;
         Machine { memory: vm.heap.memory(), vm, ip, sp, fp }
     }
 
     /// Run something that needs the registers in the VM and may change them.
     #[inline(always)]
     pub(crate) fn outside<R>(&mut self, slow: impl FnOnce(&mut Vm) -> R) -> R {
-        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.registers.set(self.ip, self.sp, self.fp);
         let result = slow(self.vm);
-        Registers { ip: self.ip, sp: self.sp, fp: self.fp } = self.vm.registers;
+        Registers { ip: self.ip, sp: self.sp, fp: self.fp, .. } = self.vm.registers;
         result
     }
 

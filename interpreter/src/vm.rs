@@ -71,14 +71,36 @@ pub struct Vm {
 }
 
 /// Where execution is.
+///
+/// The gaps keep the compiler from loading two registers at once: such a load would wait until the
+/// single stores that came just before have left the processor.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Registers {
     /// Next word to run.
     pub ip: Ip,
+    first_gap: u64,
     /// Next free word of the operand stack.
     pub sp: Address,
+    second_gap: u64,
     /// The running frame.
     pub fp: Address,
+}
+
+impl Registers {
+    /// These registers.
+    #[inline(always)]
+    pub fn new(ip: Ip, sp: Address, fp: Address) -> Registers {
+        Registers { ip, first_gap: 0, sp, second_gap: 0, fp }
+    }
+
+    /// Replace all of them.
+    #[inline(always)]
+    pub fn set(&mut self, ip: Ip, sp: Address, fp: Address) {
+        self.ip = ip;
+        self.sp = sp;
+        self.fp = fp;
+    }
 }
 
 impl Vm {
@@ -99,7 +121,7 @@ impl Vm {
             stack_limit,
             zone,
             active_page,
-            registers: Registers { ip: Ip::from_word(0), sp: base, fp: base },
+            registers: Registers::new(Ip::from_word(0), base, base),
             code: CodeStore::default(),
             cache: MethodCache::default(),
             blocks: BlockCache::default(),
@@ -145,7 +167,7 @@ impl Vm {
             self.heap.memory().store(at, value.0);
         }
         let sp = base.plus(frame::FIRST_TEMP + u64::from(method.num_temps) * frame::WORD);
-        self.registers = Registers { ip: code.ip_at(0), sp, fp: base };
+        self.registers = Registers::new(code.ip_at(0), sp, base);
         self.zone.page_mut(self.active_page).caller_context = Oop::ZERO;
         self.write_back();
     }
