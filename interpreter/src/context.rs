@@ -117,6 +117,10 @@ impl Vm {
     pub fn write_back(&mut self) {
         let Registers { ip, sp, fp, .. } = self.registers;
         let page = self.zone.page_mut(self.active_page);
+        if page.is_free() {
+            // Nothing runs yet.
+            return;
+        }
         page.head_fp = fp;
         page.head_sp = sp;
         self.heap.memory().store(fp.plus(frame::SAVED_PC), ip.to_word());

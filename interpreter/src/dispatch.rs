@@ -4,8 +4,8 @@
 //! A handler takes the registers as arguments and ends in a call of the next handler. Optimised builds
 //! rely on LLVM to make jumps of these calls (it does so for calls in tail position with the same
 //! signature at `opt-level` 2 and above; `build.rs` sets `tail_calls` for those), which keeps the
-//! registers in those of the processor: `tests/native_stack.rs` shows for every operation that the
-//! native stack does not grow. Other builds return to a loop after each operation. For the same
+//! registers in those of the processor: `tests/native_stack.rs` shows that the native stack does not
+//! grow. Other builds return to a loop after each operation. For the same
 //! reason nothing here may take the address of a `Machine`: what is rare goes through
 //! [`Machine::outside`] to the [`Vm`].
 

@@ -168,7 +168,9 @@ impl Vm {
         }
         let sp = base.plus(frame::FIRST_TEMP + u64::from(method.num_temps) * frame::WORD);
         self.registers = Registers::new(code.ip_at(0), sp, base);
-        self.zone.page_mut(self.active_page).caller_context = Oop::ZERO;
+        let page = self.zone.page_mut(self.active_page);
+        page.caller_context = Oop::ZERO;
+        page.head_fp = base;
         self.write_back();
     }
 
