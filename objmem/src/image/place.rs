@@ -183,8 +183,15 @@ pub fn release_pages(
     map_file: bool,
 ) -> Result<(), ImageError> {
     for (segment, is_mapped) in mapped(cage, segments, plan, map_file) {
+        let range = range_of(segment, plan);
         if is_mapped {
-            cage.map_file(range_of(segment, plan), file, segment.offset)?;
+            cage.map_file(range, file, segment.offset)?;
+        } else {
+            // The last page of a mapped segment before it may hold its beginning.
+            let page_end = cage.page_up(range.start).0;
+            let bytes = segment.bytes.min(page_end - segment.place);
+            let start = cage.memory().slice_mut(range.start, bytes);
+            file.read_exact_at(start, segment.offset)?;
         }
     }
     write_bridges(cage.memory(), segments, plan);
