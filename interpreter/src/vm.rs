@@ -97,7 +97,12 @@ impl Vm {
             stack_limit,
             zone,
             active_page,
-            registers: Registers { ip: Ip::from_word(0), sp: base, fp: base },
+            // An empty frame, whose words are all 0, so that operands have a place.
+            registers: Registers {
+                ip: Ip::from_word(0),
+                sp: base.plus(frame::FIRST_TEMP),
+                fp: base,
+            },
             code: CodeStore::default(),
             cache: MethodCache::default(),
             blocks: BlockCache::default(),
