@@ -28,6 +28,7 @@ impl Vm {
     pub fn attend(&mut self) {
         // First, so that a request that comes meanwhile is not lost.
         self.stack_limit.store(self.page_limit, Ordering::Release);
+        self.highest_ready = usize::MAX;
         if self.registers.sp.0 > self.page_limit || self.frame_end() > self.page_limit {
             self.grow_stack();
         }

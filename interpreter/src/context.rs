@@ -115,8 +115,12 @@ impl Vm {
 
     /// Put the registers where others look for them: into the active page and the running frame.
     pub fn write_back(&mut self) {
-        let Registers { ip, sp, fp } = self.registers;
+        let Registers { ip, sp, fp, .. } = self.registers;
         let page = self.zone.page_mut(self.active_page);
+        if page.is_free() {
+            // Nothing runs yet.
+            return;
+        }
         page.head_fp = fp;
         page.head_sp = sp;
         self.heap.memory().store(fp.plus(frame::SAVED_PC), ip.to_word());
@@ -258,7 +262,7 @@ impl Vm {
         self.zone.touch(index);
         let page = *self.zone.page(index);
         let ip = Ip::from_word(self.heap.load(page.head_fp.plus(frame::SAVED_PC)));
-        self.registers = Registers { ip, sp: page.head_sp, fp: page.head_fp };
+        self.registers = Registers::new(ip, page.head_sp, page.head_fp);
         self.set_stack_limit(page.limit);
     }
 

@@ -4,8 +4,8 @@
 //! A handler takes the registers as arguments and ends in a call of the next handler. Optimised builds
 //! rely on LLVM to make jumps of these calls (it does so for calls in tail position with the same
 //! signature at `opt-level` 2 and above; `build.rs` sets `tail_calls` for those), which keeps the
-//! registers in those of the processor: `tests/native_stack.rs` shows for every operation that the
-//! native stack does not grow. Other builds return to a loop after each operation. For the same
+//! registers in those of the processor: `tests/native_stack.rs` shows that the native stack does not
+//! grow. Other builds return to a loop after each operation. For the same
 //! reason nothing here may take the address of a `Machine`: what is rare goes through
 //! [`Machine::outside`] to the [`Vm`].
 
@@ -16,7 +16,7 @@ use crate::arithmetic;
 use crate::code::Ip;
 use crate::machine::Machine;
 use crate::operation::{Operation as Op, Word};
-use crate::vm::{Registers, Vm};
+use crate::vm::Vm;
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl Machine<'_> {
 
     #[inline(always)]
     fn stop(self, leave: Leave) {
-        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.registers.set(self.ip, self.sp, self.fp);
         self.vm.leave = Some(leave);
     }
 }
@@ -153,7 +153,7 @@ impl Machine<'_> {
 impl Machine<'_> {
     fn start(self) {
         let Machine { vm, ip, sp, fp, .. } = self;
-        vm.registers = Registers { ip, sp, fp };
+        vm.registers.set(ip, sp, fp);
         loop {
             let Machine { vm, memory, ip, sp, fp } = Machine::new(vm);
             let word = ip.word();
@@ -165,12 +165,12 @@ impl Machine<'_> {
 
     #[inline(always)]
     fn go_on(self) -> bool {
-        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.registers.set(self.ip, self.sp, self.fp);
         true
     }
 
     fn stop(self, leave: Leave) -> bool {
-        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.registers.set(self.ip, self.sp, self.fp);
         self.vm.leave = Some(leave);
         false
     }

@@ -25,16 +25,16 @@ impl<'v> Machine<'v> {
     /// Take the registers out of `vm`.
     #[inline(always)]
     pub(crate) fn new(vm: &'v mut Vm) -> Self {
-        let Registers { ip, sp, fp } = vm.registers;
+        let Registers { ip, sp, fp, .. } = vm.registers;
         Machine { memory: vm.heap.memory(), vm, ip, sp, fp }
     }
 
     /// Run something that needs the registers in the VM and may change them.
     #[inline(always)]
     pub(crate) fn outside<R>(&mut self, slow: impl FnOnce(&mut Vm) -> R) -> R {
-        self.vm.registers = Registers { ip: self.ip, sp: self.sp, fp: self.fp };
+        self.vm.registers.set(self.ip, self.sp, self.fp);
         let result = slow(self.vm);
-        Registers { ip: self.ip, sp: self.sp, fp: self.fp } = self.vm.registers;
+        Registers { ip: self.ip, sp: self.sp, fp: self.fp, .. } = self.vm.registers;
         result
     }
 
@@ -147,7 +147,7 @@ impl<'v> Machine<'v> {
         let memory = self.memory;
         let fp = Address(self.sp.0 - (num_args + 1) * WORD);
         let move_up = |index: u64| {
-            let value = memory.load(fp.plus(index * WORD));
+            let value = memory.load_alone(fp.plus(index * WORD));
             memory.store(fp.plus(frame::RECEIVER + index * WORD), value);
         };
         for index in (2..=num_args).rev() {

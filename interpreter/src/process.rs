@@ -123,6 +123,7 @@ impl Vm {
 
     /// Make a process that was preempted or that yields wait on its ready list.
     pub(crate) fn make_ready(&mut self, link: Oop, first: bool) {
+        self.highest_ready = self.highest_ready.max(self.priority_of(link).max(0) as usize);
         let Some(list) = self.ready_list(self.priority_of(link)) else {
             self.fatal("a process has a priority that the scheduler does not know");
         };
@@ -136,18 +137,32 @@ impl Vm {
     /// The ready process with the highest priority, taken from its list. There must be one.
     pub(crate) fn wake_highest_priority(&mut self) -> Oop {
         let lists = self.slot(self.scheduler(), scheduler::PROCESS_LISTS);
+        let count = self.heap.slot_count(lists) as usize;
+        // Nobody is known to be ready above; should the image have done what the VM does not know of,
+        // the second search finds it.
+        let highest = std::mem::replace(&mut self.highest_ready, 0);
+        let found = self.first_ready(lists, highest.min(count));
+        let Some((index, list)) = found.or_else(|| self.first_ready(lists, count)) else {
+            self.fatal("no process can run: the image has neither work nor an idle process")
+        };
+        self.highest_ready = index + 1;
+        self.remove_first(list)
+    }
+
+    /// The last of the first `count` ready lists that has a process, with its index.
+    fn first_ready(&self, lists: Oop, count: usize) -> Option<(usize, Oop)> {
         let nil = self.heap.nil();
-        for index in (0..self.heap.slot_count(lists) as usize).rev() {
+        for index in (0..count).rev() {
             let list = self.heap.fetch(lists, index);
             // A forwarder has its target there, which is not nil.
             if self.heap.fetch(list, linked_list::FIRST_LINK) != nil {
                 let list = self.heap.follow(list);
                 if !self.is_empty_list(list) {
-                    return self.remove_first(list);
+                    return Some((index, list));
                 }
             }
         }
-        self.fatal("no process can run: the image has neither work nor an idle process")
+        None
     }
 
     /// Make `process` runnable: run it now when its priority is higher than that of the running one.

@@ -42,7 +42,7 @@ impl Vm {
         if caller != 0 {
             self.widow(married);
             let ip = Ip::from_word(self.heap.load(Address(caller).plus(frame::SAVED_PC)));
-            self.registers = Registers { ip, sp: fp, fp: Address(caller) };
+            self.registers = Registers::new(ip, fp, Address(caller));
             return true;
         }
         let to = self.caller_context(self.active_page);

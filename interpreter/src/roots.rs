@@ -102,15 +102,20 @@ impl Vm {
             dead: Vec::new(),
             compacts: true,
         };
+        let before = (self.heap.gc.compactions, self.heap.gc.classes_expunged);
         let outcome = self.heap.collect_full(&mut roots, CollectBoot::Yes);
         let dead = roots.dead;
         // Even when the collection could not start, a scavenge may have moved methods.
-        self.code.reindex();
+        if self.heap.gc.compactions != before.0 || !self.young_code.is_empty() {
+            self.code.reindex();
+        }
         outcome?;
         self.young_code.clear();
-        // Class indices may be given to other classes from now on.
+        if self.heap.gc.classes_expunged != before.1 {
+            // Class indices may be given to other classes from now on.
+            self.code.flush_caches();
+        }
         self.cache.flush();
-        self.code.flush_caches();
         self.blocks.flush();
         self.bury(&dead);
         Ok(())

@@ -46,6 +46,8 @@ pub struct Vm {
     pub timer: Timer,
     /// Bytes below which the image wants its low space semaphore signalled; 0 for never.
     pub low_space_threshold: u64,
+    /// No ready list of a higher priority has a process in it, as far as the VM knows.
+    pub(crate) highest_ready: usize,
     /// Scavenge at every safepoint: a test mode.
     pub stress_scavenges: bool,
     /// The code whose primitive is running, where that is a control primitive.
@@ -69,14 +71,36 @@ pub struct Vm {
 }
 
 /// Where execution is.
+///
+/// The gaps keep the compiler from loading two registers at once: such a load would wait until the
+/// single stores that came just before have left the processor.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Registers {
     /// Next word to run.
     pub ip: Ip,
+    first_gap: u64,
     /// Next free word of the operand stack.
     pub sp: Address,
+    second_gap: u64,
     /// The running frame.
     pub fp: Address,
+}
+
+impl Registers {
+    /// These registers.
+    #[inline(always)]
+    pub fn new(ip: Ip, sp: Address, fp: Address) -> Registers {
+        Registers { ip, first_gap: 0, sp, second_gap: 0, fp }
+    }
+
+    /// Replace all of them.
+    #[inline(always)]
+    pub fn set(&mut self, ip: Ip, sp: Address, fp: Address) {
+        self.ip = ip;
+        self.sp = sp;
+        self.fp = fp;
+    }
 }
 
 impl Vm {
@@ -98,11 +122,7 @@ impl Vm {
             zone,
             active_page,
             // An empty frame, whose words are all 0, so that operands have a place.
-            registers: Registers {
-                ip: Ip::from_word(0),
-                sp: base.plus(frame::FIRST_TEMP),
-                fp: base,
-            },
+            registers: Registers::new(Ip::from_word(0), base.plus(frame::FIRST_TEMP), base),
             code: CodeStore::default(),
             cache: MethodCache::default(),
             blocks: BlockCache::default(),
@@ -111,6 +131,7 @@ impl Vm {
             page_limit,
             timer,
             low_space_threshold: 0,
+            highest_ready: usize::MAX,
             stress_scavenges: false,
             running_code: None,
             after_collection: None,
@@ -147,8 +168,10 @@ impl Vm {
             self.heap.memory().store(at, value.0);
         }
         let sp = base.plus(frame::FIRST_TEMP + u64::from(method.num_temps) * frame::WORD);
-        self.registers = Registers { ip: code.ip_at(0), sp, fp: base };
-        self.zone.page_mut(self.active_page).caller_context = Oop::ZERO;
+        self.registers = Registers::new(code.ip_at(0), sp, base);
+        let page = self.zone.page_mut(self.active_page);
+        page.caller_context = Oop::ZERO;
+        page.head_fp = base;
         self.write_back();
     }
 

@@ -71,7 +71,6 @@ fn code_of_a_dead_young_method_is_freed() {
         vm.heap.allocate_filled(ClassIndex(67), Format::COMPILED_METHOD, 2).expect("memory");
     vm.heap.memory().store_unchecked(method, 0, Oop::small_integer(0));
     let ret = Word::new(Op::ReturnReceiver, 0, 0, 0);
-    vm.heap.memory().store_unchecked(method, 1, Oop(0x5858_5858_5858_5858));
     vm.code_for(method);
     let mut kept = MethodCode::new(vm.heap.nil(), vec![ret], vec![0]);
     kept.frame_words = 8;

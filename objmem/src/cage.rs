@@ -111,6 +111,15 @@ impl Memory {
         let _ = address;
     }
 
+    /// The word at `address`, by a load that is never widened to take in its neighbour. For words that
+    /// were just written one by one: a wider load waits until those stores have left the processor.
+    #[inline(always)]
+    pub fn load_alone(self, address: Address) -> u64 {
+        self.check(address, size_of::<u64>());
+        // SAFETY: the address lies in this cage (see `Memory`) and is aligned.
+        unsafe { self.native(address).cast::<u64>().read_volatile() }
+    }
+
     /// Copy `bytes` bytes; the ranges may overlap.
     #[inline]
     pub fn copy(self, from: Address, to: Address, bytes: u64) {

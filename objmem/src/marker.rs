@@ -233,6 +233,7 @@ impl Marker<'_> {
                 } else {
                     let nil = self.heap.nil;
                     self.heap.store(page, entry as usize, nil);
+                    self.heap.gc.classes_expunged += 1;
                     self.heap.class_table_hint = self.heap.class_table_hint.min(index);
                 }
             }

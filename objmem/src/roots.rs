@@ -75,6 +75,8 @@ pub struct GcState {
     pub(crate) usual_soft_limit: u64,
     /// Scavenges so far.
     pub scavenges: u64,
+    /// Class indices that collections have set free so far.
+    pub classes_expunged: u64,
     /// Full collections so far.
     pub full_collections: u64,
     /// Full collections that moved old objects.

@@ -81,6 +81,18 @@ fn options_reach_the_image() {
 }
 
 #[test]
+fn the_image_in_the_cache_is_the_usual_one_and_that_of_the_demonstration() {
+    let Some(place) = Place::with_image() else { return };
+    std::fs::create_dir(place.path("cache")).expect("a directory");
+    std::fs::rename(place.path("c.image"), place.path("cache/cuis-7.7-7777.image")).expect("it");
+    let outcome = place.run(&["demo"]);
+    assert!(outcome.stdout.contains("30 benchFib: 2692537 sends in "), "{outcome:?}");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    let outcome = place.run(&["--", "-e", "-d", "Smalltalk quitPrimitive: 11"]);
+    assert_eq!(outcome.code, Some(11), "{outcome:?}");
+}
+
+#[test]
 fn an_image_that_cannot_go_on_says_so_and_leaves_a_report() {
     let Some(place) = Place::with_image() else { return };
     // Nobody understands the message that says that a message was not understood.
