@@ -99,7 +99,11 @@ impl Vm {
 
     /// Tell the image when memory runs low, once, as it asked to be told.
     fn check_low_space(&mut self) {
-        if self.low_space_threshold == 0 || self.heap.bytes_left() >= self.low_space_threshold {
+        // A scavenge takes old space by the nursery's size at once: tell while that is still there.
+        let nursery = &self.heap.nursery;
+        let at_once = nursery.eden.limit - nursery.eden.start;
+        let enough = self.low_space_threshold.saturating_add(at_once);
+        if self.low_space_threshold == 0 || self.heap.bytes_left() >= enough {
             return;
         }
         self.low_space_threshold = 0;

@@ -121,7 +121,8 @@ impl Vm {
             stack_limit,
             zone,
             active_page,
-            registers: Registers::new(Ip::from_word(0), base, base),
+            // An empty frame, whose words are all 0, so that operands have a place.
+            registers: Registers::new(Ip::from_word(0), base.plus(frame::FIRST_TEMP), base),
             code: CodeStore::default(),
             cache: MethodCache::default(),
             blocks: BlockCache::default(),

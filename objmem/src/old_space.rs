@@ -21,6 +21,8 @@ const MOST_GROWTH_BYTES: u64 = 64 << 20;
 const LEAST_FULL_THRESHOLD: u64 = 32 << 20;
 /// Objects of fewer bytes are cut from the buffer.
 const SMALL_BYTES: u64 = 512;
+/// Most bytes that old space may take beyond its limit in an emergency.
+const EMERGENCY_BYTES: u64 = 16 << 20;
 /// What the reserve has on top, so that a rest too small for a chunk never matters.
 const RESERVE_SLACK: u64 = 2 * LARGEST_YOUNG_SLOTS * WORD;
 
@@ -64,6 +66,12 @@ impl OldSpace {
     /// Whether `bytes` more may be in use.
     pub(crate) fn may_take(&self, bytes: u64) -> bool {
         self.total.saturating_add(bytes) <= self.limit_bytes.saturating_add(self.free_bytes())
+    }
+
+    /// Bytes by which scavenges may exceed the limit, beside what the nursery holds, so that the image
+    /// can still make small objects when it is told that memory is used up.
+    pub(crate) fn emergency_bytes(&self) -> u64 {
+        EMERGENCY_BYTES.min(self.limit_bytes / 16)
     }
 
     /// Forget the free chunks, before a sweep finds them anew.
@@ -311,9 +319,11 @@ impl Heap {
 
     /// Bytes that can still be allocated before memory is used up.
     pub fn bytes_left(&self) -> u64 {
+        let free = self.old.free_bytes();
         let room = self.cage.range().end.0.saturating_sub(self.old.frontier);
-        let growth = self.old.limit_bytes.saturating_sub(self.old.total).min(room);
-        growth + self.old.free_bytes()
+        // Scavenges may have exceeded the limit: then what is free is not to be had.
+        let allowed = self.old.limit_bytes.saturating_add(free).saturating_sub(self.old.total);
+        allowed.min(room + free)
     }
 
     /// Grow old space by a segment of at least `bytes` bytes. Answers its size in bytes, or `None`

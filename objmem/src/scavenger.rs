@@ -84,7 +84,7 @@ impl Heap {
     fn prepare_scavenge(&mut self) -> bool {
         let Nursery { eden, past, .. } = self.nursery;
         let capacity = eden.limit - eden.start + past.limit - past.start;
-        let free = self.old.free_bytes() + capacity;
+        let free = self.old.free_bytes() + capacity + self.old.emergency_bytes();
         let total = self.old.total_bytes();
         total <= self.old.limit_bytes.saturating_add(free)
             && self.old.prepare_reserve(&self.cage, eden.used() + past.used())

@@ -70,6 +70,11 @@ impl Heap {
     #[cold]
     #[inline(never)]
     fn allocate_slowly(&mut self, class: ClassIndex, format: Format, slots: u64) -> Option<Oop> {
+        if slots >= OVERFLOW_SLOTS && !self.has_room_for_large(slots) {
+            // What is left is for small objects: the image needs them to say that memory is used up.
+            self.ask_for_full_collection();
+            return None;
+        }
         if slots <= LARGEST_YOUNG_SLOTS {
             let overflow = if slots >= OVERFLOW_SLOTS { WORD } else { 0 };
             let start = self.nursery.eden.next;
@@ -89,6 +94,12 @@ impl Heap {
             self.remember(object);
         }
         Some(object)
+    }
+
+    /// Whether an object of `slots` slots, which is no small one, may be made, wherever that is.
+    fn has_room_for_large(&self, slots: u64) -> bool {
+        let exhausted = self.gc.usual_soft_limit != 0;
+        !exhausted && self.old.may_take(slots.saturating_mul(WORD))
     }
 
     /// Write overflow word and header of an object at `start`.
