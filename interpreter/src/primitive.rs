@@ -101,12 +101,6 @@ impl Modules {
         &self.list
     }
 
-    /// Forget what is kept under the type `T` without ending it: after a fork, what it would tell to end
-    /// does not exist in this process.
-    pub fn abandon<T: Any + Send>(&mut self) {
-        std::mem::forget(self.state.remove(&TypeId::of::<T>()));
-    }
-
     /// What a module keeps under the type `T`, made at the first use.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
         let state = self.state.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));

@@ -56,16 +56,6 @@ impl Timer {
         }
     }
 
-    /// A timer with the same deadline in a process that was just forked: the thread of this one does not
-    /// exist there, and its lock may be held for ever.
-    pub fn after_fork(self, signaller: Signaller) -> Timer {
-        let deadline = self.deadline;
-        std::mem::forget(self);
-        let mut timer = Timer::new(signaller);
-        timer.set(deadline);
-        timer
-    }
-
     /// Whether the deadline has passed; it is gone then.
     pub fn is_due(&mut self) -> bool {
         let due = self.deadline.is_some_and(|deadline| deadline <= Instant::now());

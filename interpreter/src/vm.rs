@@ -145,17 +145,6 @@ impl Vm {
         }
     }
 
-    /// Go on in a process that was just forked, in which the calling thread is the only one: signals
-    /// and timer start afresh, without touching locks that other threads may have held.
-    pub fn after_fork(&mut self) {
-        let signals = Signals::new(self.stack_limit.clone());
-        let timer = Timer::new(signals.signaller());
-        let old_timer = std::mem::replace(&mut self.timer, timer);
-        self.timer = old_timer.after_fork(signals.signaller());
-        std::mem::forget(std::mem::replace(&mut self.signals, signals));
-        self.request_attention();
-    }
-
     /// Make the base frame of the active page: `code` with `receiver` and `arguments`, about to run
     /// its first word. Whatever was on the page is forgotten.
     pub fn enter(&mut self, code: CodeRef, receiver: Oop, arguments: &[Oop]) {

@@ -252,8 +252,3 @@ fn module_name(vm: &mut Vm) -> PrimitiveResult {
 fn version_string(vm: &mut Vm) -> PrimitiveResult {
     vm.string_object(VERSION)
 }
-
-/// Forget what was watched, without its thread: it is not in this process.
-pub(crate) fn abandon(vm: &mut Vm) {
-    vm.modules.abandon::<AioState>();
-}

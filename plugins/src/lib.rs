@@ -66,9 +66,3 @@ pub const MODULES: &[Module] = &[
 pub fn flush_files(vm: &mut rowel_interpreter::vm::Vm) {
     vm.modules.state::<files::Files>().flush_all();
 }
-
-/// Forget, in a process that was just forked, the threads that watch sockets and descriptors.
-fn abandon_threads(vm: &mut rowel_interpreter::vm::Vm) {
-    aio_plugin::abandon(vm);
-    socket_plugin::abandon(vm);
-}

@@ -10,8 +10,9 @@
 //! | paths and what the system can do | [`system`], with its one unsafe part in [`sys`] |
 //!
 //! Source: `UnixOSProcessPlugin.c` of the OpenSmalltalk VM, and `UnixOSProcessAccessor` of OSProcess
-//! for the primitives that came later. A forked VM gets new threads where it needs them. The X primitives
-//! answer that there is no display.
+//! for the primitives that came later. The image cannot be forked (`primitiveForkSqueak…` is not
+//! here): the threads of the VM would be missing in the copy. The X primitives answer that there is no
+//! display.
 
 mod descriptors;
 mod environment;
@@ -54,8 +55,6 @@ const ROWS: &[NamedRow] = &[
     ("primitiveFixPointersInArrayOfStrings", Primitive::Value(spawn::fix_pointers)),
     ("primitiveForkAndExecInDirectory", Primitive::Value(spawn::fork_exec)),
     ("primitiveForkExec", Primitive::Value(spawn::fork_exec)),
-    ("primitiveForkSqueak", Primitive::Value(processes::fork)),
-    ("primitiveForkSqueakWithoutSigHandler", Primitive::Value(processes::fork)),
     ("primitiveForwardSignalToSemaphore", Primitive::Value(signals::forward_to_semaphore)),
     ("primitiveFpathconf", Primitive::Value(system::fpathconf)),
     ("primitiveGetCurrentWorkingDirectory", Primitive::Value(system::working_directory)),

@@ -116,11 +116,6 @@ fn state(vm: &mut Vm) -> &mut State {
     vm.modules.state()
 }
 
-/// Forget the session, without its thread: it is not in this process.
-pub(crate) fn abandon(vm: &mut Vm) {
-    vm.modules.abandon::<State>();
-}
-
 /// The session's network; a failure before it is initialized.
 fn network(vm: &mut Vm) -> Result<Arc<Network>, Failure> {
     let session = state(vm).session.as_ref().ok_or(Failure::Generic)?;

@@ -6,8 +6,7 @@ use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Format, Oop};
 use rustix::process::{self, Pid, Signal, WaitOptions};
 
-use super::{int_argument, signals, sys};
-use crate::files::Files;
+use super::int_argument;
 
 /// Processes to end with this one.
 #[derive(Debug, Default)]
@@ -22,20 +21,6 @@ impl Drop for Victims {
             let _ = process::kill_process(*pid, self.signal.unwrap_or(Signal::TERM));
         }
     }
-}
-
-/// Fork the VM: the image goes on in both processes. Answers 0 in the child, in the parent its number.
-pub(super) fn fork(vm: &mut Vm) -> PrimitiveResult {
-    // Or both processes would write what waits in buffers.
-    vm.modules.state::<Files>().flush_all();
-    let pid = sys::fork();
-    if pid == 0 {
-        vm.after_fork();
-        crate::abandon_threads(vm);
-        vm.modules.abandon::<Victims>();
-        signals::after_fork(vm);
-    }
-    if pid < 0 { Err(Failure::OsError) } else { Ok(Oop::small_integer(i64::from(pid))) }
 }
 
 fn pid_object(pid: Option<Pid>) -> PrimitiveResult {

@@ -159,15 +159,3 @@ pub(super) fn set_child_semaphore(vm: &mut Vm) -> PrimitiveResult {
     forwarder.child_semaphore = index as i64;
     Ok(Oop::small_integer(forwarder.child_semaphore))
 }
-
-/// Forward what was forwarded, in a process that was just forked: the threads are not there.
-pub(super) fn after_fork(vm: &mut Vm) {
-    let forwarder = vm.modules.state::<Forwarder>();
-    let targets: Vec<_> = forwarder.active.iter().map(|(signal, f)| (*signal, f.target)).collect();
-    vm.modules.abandon::<Forwarder>();
-    for (signal, target) in targets {
-        let signaller = vm.signals.signaller();
-        // What cannot be forwarded is as if the image had not asked: a fork has no way to say so.
-        let _ = vm.modules.state::<Forwarder>().start(signal, target, signaller);
-    }
-}

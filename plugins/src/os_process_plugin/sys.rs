@@ -1,9 +1,5 @@
 //! Limits and names of the system by number: C functions that no safe crate offers for any number.
-//! And `fork`, of the whole VM.
-#![expect(
-    unsafe_code,
-    reason = "sysconf and its relatives take numbers that the image chooses; fork"
-)]
+#![expect(unsafe_code, reason = "sysconf and its relatives take numbers that the image chooses")]
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -39,20 +35,4 @@ pub(super) fn confstr(name: i32) -> Option<Vec<u8>> {
     let written = unsafe { libc::confstr(name, buffer.as_mut_ptr().cast(), size) };
     buffer.truncate(written.min(size).saturating_sub(1));
     Some(buffer)
-}
-
-/// `fork`: 0 in the child, the child's number in the parent, −1 when the system refuses. In the child the
-/// signals that the command listens to have their default actions: nobody is there to listen.
-pub(super) fn fork() -> i32 {
-    // SAFETY: the caller is the only thread that runs Smalltalk. In the child it is the only thread, and
-    // it abandons whatever it shares with others (see `processes::fork`) before it uses it. What glibc
-    // itself locks, the allocator first of all, glibc makes usable in the child.
-    let pid = unsafe { libc::fork() };
-    if pid == 0 {
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGUSR1] {
-            // SAFETY: sets a default action; no handler of ours is called any more.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-        }
-    }
-    pid
 }
