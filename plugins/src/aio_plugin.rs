@@ -19,6 +19,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::files::{Files, with_stream};
+use crate::socket_plugin;
 
 /// The module.
 pub const MODULE: Module = Module { name: "AioPlugin", rows: ROWS };
@@ -31,6 +32,7 @@ const ROWS: &[NamedRow] = &[
     ("primitiveAioSuspend", Primitive::Value(suspend)),
     ("primitiveModuleName", Primitive::Value(module_name)),
     ("primitiveOSFileHandle", Primitive::Value(file_handle)),
+    ("primitiveOSSocketHandle", Primitive::Value(socket_handle)),
     ("primitiveVersionString", Primitive::Value(version_string)),
 ];
 
@@ -149,8 +151,13 @@ fn with_poller<R>(
         Some(poller) => poller,
         None => Poller::start(signaller.clone()).map_err(|_| Failure::OsError)?,
     };
-    let descriptor = vm.modules.state::<Files>().descriptor(number);
-    let result = descriptor.map(|source| action(&poller, source, &signaller));
+    let file = vm.modules.state::<Files>().descriptor(number);
+    let result = match file {
+        Some(source) => Some(action(&poller, source, &signaller)),
+        None => {
+            socket_plugin::with_descriptor(vm, number, |source| action(&poller, source, &signaller))
+        }
+    };
     vm.modules.state::<AioState>().poller = Some(poller);
     result.ok_or(Failure::Generic)
 }
@@ -242,6 +249,13 @@ fn file_handle(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let handle = vm.argument(0);
     let number = with_stream(vm, handle, |stream| Ok(stream.channel().as_fd().as_raw_fd()))?;
+    Ok(Oop::small_integer(i64::from(number)))
+}
+
+/// The descriptor of a socket (handle).
+fn socket_handle(vm: &mut Vm) -> PrimitiveResult {
+    vm.expect_arguments(1)?;
+    let number = socket_plugin::descriptor_argument(vm, 0)?;
     Ok(Oop::small_integer(i64::from(number)))
 }
 

@@ -11,6 +11,7 @@ mod tests;
 mod transfer;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 use rowel_interpreter::failure::Failure;
@@ -201,6 +202,27 @@ fn with_socket<T>(
     let mut table = network.table();
     let socket = table.get(key).ok_or(Failure::Generic)?;
     Ok(action(&network, key, socket))
+}
+
+/// The descriptor of the socket whose handle is argument `index`, for AioPlugin.
+///
+/// # Errors
+/// [`Failure::Generic`] when it is closed or no socket.
+pub(crate) fn descriptor_argument(vm: &mut Vm, index: usize) -> Result<RawFd, Failure> {
+    let fd = with_socket(vm, index, |_, _, socket| socket.fd.as_ref().map(AsRawFd::as_raw_fd));
+    fd.map_err(|_| Failure::Generic)?.ok_or(Failure::Generic)
+}
+
+/// Do something with the descriptor `number`, if it is a socket's.
+pub(crate) fn with_descriptor<T>(
+    vm: &mut Vm,
+    number: RawFd,
+    action: impl FnOnce(BorrowedFd<'_>) -> T,
+) -> Option<T> {
+    let network = network(vm).ok()?;
+    let table = network.table();
+    let mut descriptors = table.sockets().filter_map(|socket| socket.fd.as_ref());
+    descriptors.find(|fd| fd.as_raw_fd() == number).map(|fd| action(fd.as_fd()))
 }
 
 /// The address that a SocketAddress of this session holds.
