@@ -47,14 +47,18 @@ const END: u64 = u64::MAX;
 
 /// A descriptor that is being watched.
 #[derive(Clone, Copy, Debug)]
-struct Watch {
+pub(crate) struct Watch {
     /// External semaphore (from 1).
     semaphore: usize,
     /// Events waited for now.
     events: i64,
 }
 
-type Watches = Arc<Mutex<BTreeMap<RawFd, Watch>>>;
+/// All descriptors that are being watched, by number.
+pub(crate) type WatchList = BTreeMap<RawFd, Watch>;
+
+/// The list that the threads share.
+pub(crate) type Watches = Arc<Mutex<WatchList>>;
 
 /// The thread that waits, and what for.
 #[derive(Debug)]
@@ -241,6 +245,23 @@ pub(crate) fn wait_for_data(vm: &mut Vm, number: RawFd, semaphore: usize) -> Res
     with_poller(vm, number, |poller, source, signaller| {
         poller.arm(number, source, Watch { semaphore, events: READ }, signaller);
     })
+}
+
+/// What is being watched, if anything: it is locked for a fork.
+pub(crate) fn watches_to_fork(vm: &mut Vm) -> Option<Watches> {
+    vm.modules.state::<AioState>().poller.as_ref().map(|poller| poller.watches.clone())
+}
+
+/// Go on in the child of a fork with the watches of `list`, under a new thread. The old poller is
+/// leaked: its end would end the thread of the parent.
+pub(crate) fn after_fork_in_child(vm: &mut Vm, list: WatchList) {
+    std::mem::forget(vm.modules.state::<AioState>().poller.take());
+    for (number, watch) in list {
+        // A descriptor that is closed by now is watched no more.
+        let _ = with_poller(vm, number, |poller, source, signaller| {
+            poller.arm(number, source, watch, signaller);
+        });
+    }
 }
 
 /// The descriptor of an open file (handle).
