@@ -79,6 +79,11 @@ fn prepare(vm: &mut Vm, config: &Config) {
     vm.host.image_arguments = text(&config.image_arguments);
     vm.host.external_semaphores = config.external_semaphores;
     vm.host.frames_to_print = config.max_frames;
+    vm.after_fork = Some(|vm| {
+        if let Err(error) = signals::watch(vm.signals.signaller()) {
+            tracing::warn!("signals in the child: {error}");
+        }
+    });
     vm.stress_scavenges = config.stress_scavenge;
     if vm.stress_scavenges {
         vm.request_attention();

@@ -56,6 +56,11 @@ impl Timer {
         }
     }
 
+    /// When the timer is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Whether the deadline has passed; it is gone then.
     pub fn is_due(&mut self) -> bool {
         let due = self.deadline.is_some_and(|deadline| deadline <= Instant::now());

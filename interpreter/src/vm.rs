@@ -68,6 +68,9 @@ pub struct Vm {
     pub host: Host,
     /// External semaphores, signalled from any thread.
     pub signals: Signals,
+    /// Called in the child after a fork, when the signals are new: the embedder's threads are missing
+    /// there.
+    pub after_fork: Option<fn(&mut Vm)>,
 }
 
 /// Where execution is.
@@ -142,6 +145,25 @@ impl Vm {
             modules: Modules::default(),
             host: Host::default(),
             signals,
+            after_fork: None,
+        }
+    }
+
+    /// Go on in the child of a fork, where this thread is the only one left: signals and timer are
+    /// replaced by new ones. The old ones are leaked, as a thread that is gone may hold their locks.
+    pub fn after_fork_in_child(&mut self) {
+        let limit = Arc::new(AtomicU64::new(0));
+        let signals = Signals::new(limit.clone());
+        let timer = Timer::new(signals.signaller());
+        self.heap.attention = limit.clone();
+        // The limit of 0 makes the interpreter look up once, which restores it.
+        self.stack_limit = limit;
+        std::mem::forget(std::mem::replace(&mut self.signals, signals));
+        let old = std::mem::replace(&mut self.timer, timer);
+        self.timer.set(old.deadline());
+        std::mem::forget(old);
+        if let Some(hook) = self.after_fork {
+            hook(self);
         }
     }
 

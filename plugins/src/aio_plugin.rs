@@ -19,6 +19,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::files::{Files, with_stream};
+use crate::socket_plugin;
 
 /// The module.
 pub const MODULE: Module = Module { name: "AioPlugin", rows: ROWS };
@@ -31,6 +32,7 @@ const ROWS: &[NamedRow] = &[
     ("primitiveAioSuspend", Primitive::Value(suspend)),
     ("primitiveModuleName", Primitive::Value(module_name)),
     ("primitiveOSFileHandle", Primitive::Value(file_handle)),
+    ("primitiveOSSocketHandle", Primitive::Value(socket_handle)),
     ("primitiveVersionString", Primitive::Value(version_string)),
 ];
 
@@ -45,14 +47,18 @@ const END: u64 = u64::MAX;
 
 /// A descriptor that is being watched.
 #[derive(Clone, Copy, Debug)]
-struct Watch {
+pub(crate) struct Watch {
     /// External semaphore (from 1).
     semaphore: usize,
     /// Events waited for now.
     events: i64,
 }
 
-type Watches = Arc<Mutex<BTreeMap<RawFd, Watch>>>;
+/// All descriptors that are being watched, by number.
+pub(crate) type WatchList = BTreeMap<RawFd, Watch>;
+
+/// The list that the threads share.
+pub(crate) type Watches = Arc<Mutex<WatchList>>;
 
 /// The thread that waits, and what for.
 #[derive(Debug)]
@@ -149,8 +155,13 @@ fn with_poller<R>(
         Some(poller) => poller,
         None => Poller::start(signaller.clone()).map_err(|_| Failure::OsError)?,
     };
-    let descriptor = vm.modules.state::<Files>().descriptor(number);
-    let result = descriptor.map(|source| action(&poller, source, &signaller));
+    let file = vm.modules.state::<Files>().descriptor(number);
+    let result = match file {
+        Some(source) => Some(action(&poller, source, &signaller)),
+        None => {
+            socket_plugin::with_descriptor(vm, number, |source| action(&poller, source, &signaller))
+        }
+    };
     vm.modules.state::<AioState>().poller = Some(poller);
     result.ok_or(Failure::Generic)
 }
@@ -236,12 +247,36 @@ pub(crate) fn wait_for_data(vm: &mut Vm, number: RawFd, semaphore: usize) -> Res
     })
 }
 
+/// What is being watched, if anything: it is locked for a fork.
+pub(crate) fn watches_to_fork(vm: &mut Vm) -> Option<Watches> {
+    vm.modules.state::<AioState>().poller.as_ref().map(|poller| poller.watches.clone())
+}
+
+/// Go on in the child of a fork with the watches of `list`, under a new thread. The old poller is
+/// leaked: its end would end the thread of the parent.
+pub(crate) fn after_fork_in_child(vm: &mut Vm, list: WatchList) {
+    std::mem::forget(vm.modules.state::<AioState>().poller.take());
+    for (number, watch) in list {
+        // A descriptor that is closed by now is watched no more.
+        let _ = with_poller(vm, number, |poller, source, signaller| {
+            poller.arm(number, source, watch, signaller);
+        });
+    }
+}
+
 /// The descriptor of an open file (handle).
 fn file_handle(vm: &mut Vm) -> PrimitiveResult {
     use std::os::fd::AsRawFd;
     vm.expect_arguments(1)?;
     let handle = vm.argument(0);
     let number = with_stream(vm, handle, |stream| Ok(stream.channel().as_fd().as_raw_fd()))?;
+    Ok(Oop::small_integer(i64::from(number)))
+}
+
+/// The descriptor of a socket (handle).
+fn socket_handle(vm: &mut Vm) -> PrimitiveResult {
+    vm.expect_arguments(1)?;
+    let number = socket_plugin::descriptor_argument(vm, 0)?;
     Ok(Oop::small_integer(i64::from(number)))
 }
 

@@ -22,7 +22,9 @@ use rustix::io::Errno;
 
 use crate::files::channel::Channel;
 use crate::files::stream::FileStream;
-use crate::files::{Files, handle_for, record_of, standard_handle, with_stream};
+use crate::files::{
+    Files, handle_for, names_standard_stream, record_of, standard_handle, with_stream,
+};
 
 /// The module.
 pub const MODULE: Module = Module { name: "FilePlugin", rows: ROWS };
@@ -218,6 +220,9 @@ fn get_position(vm: &mut Vm) -> PrimitiveResult {
 fn size(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let handle = vm.argument(0);
+    if names_standard_stream(&record_of(vm, handle)?) {
+        return Err(Failure::Generic);
+    }
     let size = with_stream(vm, handle, |stream| stream.size().map_err(refused))?;
     vm.unsigned_object(size)
 }

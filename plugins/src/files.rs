@@ -238,6 +238,22 @@ pub fn handle_for(vm: &mut Vm, stream: FileStream) -> PrimitiveResult {
     Ok(handle)
 }
 
+/// Whether a record names a standard stream as such.
+pub fn names_standard_stream(record: &[u8; RECORD_BYTES]) -> bool {
+    record[STANDARD_STREAM_AT] != 0
+}
+
+/// A handle for a standard stream that looks like one of any file, as OSProcess makes them: images
+/// may ask for its size.
+///
+/// # Errors
+/// [`Failure::NoMemory`].
+pub fn plain_standard_handle(vm: &mut Vm, channel: Channel) -> PrimitiveResult {
+    let mut record = vm.modules.state::<Files>().standard(channel);
+    record[STANDARD_STREAM_AT] = 0;
+    vm.byte_array_object(&record)
+}
+
 /// A handle for a standard stream.
 ///
 /// # Errors

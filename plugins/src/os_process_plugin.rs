@@ -4,18 +4,20 @@
 //! |---|---|
 //! | numbers of this process and of others, sending signals, waiting | [`processes`] |
 //! | running another program | [`spawn`] |
+//! | a copy of the running image | [`fork`] |
 //! | signals forwarded to semaphores | [`signals`] |
 //! | arguments and environment | [`environment`] |
 //! | pipes, descriptors, locks, temporary files | [`descriptors`] |
-//! | paths and what the system can do | [`system`], with its one unsafe part in [`sys`] |
+//! | paths and what the system can do | [`system`] |
+//!
+//! The unsafe parts are in [`sys`].
 //!
 //! Source: `UnixOSProcessPlugin.c` of the OpenSmalltalk VM, and `UnixOSProcessAccessor` of OSProcess
-//! for the primitives that came later. The image cannot be forked (`primitiveForkSqueak…` is not
-//! here): the threads of the VM would be missing in the copy. The X primitives answer that there is no
-//! display.
+//! for the primitives that came later. The X primitives answer that there is no display.
 
 mod descriptors;
 mod environment;
+mod fork;
 mod processes;
 mod signals;
 mod spawn;
@@ -55,6 +57,8 @@ const ROWS: &[NamedRow] = &[
     ("primitiveFixPointersInArrayOfStrings", Primitive::Value(spawn::fix_pointers)),
     ("primitiveForkAndExecInDirectory", Primitive::Value(spawn::fork_exec)),
     ("primitiveForkExec", Primitive::Value(spawn::fork_exec)),
+    ("primitiveForkSqueak", Primitive::Value(fork::watching_children)),
+    ("primitiveForkSqueakWithoutSigHandler", Primitive::Value(fork::plain)),
     ("primitiveForwardSignalToSemaphore", Primitive::Value(signals::forward_to_semaphore)),
     ("primitiveFpathconf", Primitive::Value(system::fpathconf)),
     ("primitiveGetCurrentWorkingDirectory", Primitive::Value(system::working_directory)),

@@ -11,6 +11,7 @@ mod tests;
 mod transfer;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 use rowel_interpreter::failure::Failure;
@@ -23,6 +24,7 @@ use crate::socket::address::Address;
 use crate::socket::connection::Problem;
 use crate::socket::network::{Network, Session};
 use crate::socket::resolver::Resolver;
+use crate::socket::table::Table;
 
 /// Bytes of a socket handle.
 const HANDLE_BYTES: usize = 16;
@@ -201,6 +203,46 @@ fn with_socket<T>(
     let mut table = network.table();
     let socket = table.get(key).ok_or(Failure::Generic)?;
     Ok(action(&network, key, socket))
+}
+
+/// The session's network, if there is one: its table is locked for a fork.
+pub(crate) fn network_to_fork(vm: &mut Vm) -> Option<Arc<Network>> {
+    network(vm).ok()
+}
+
+/// Go on in the child of a fork with the sockets of `table`, which was the session's. Their thread
+/// starts anew; the old session is leaked, as its end would wait for a thread that is gone.
+pub(crate) fn after_fork_in_child(vm: &mut Vm, table: Option<Table>) {
+    let signaller = vm.signals.signaller();
+    let state = state(vm);
+    state.resolver.after_fork_in_child();
+    if let (Some(old), Some(table)) = (state.session.take(), table) {
+        let number = old.network().session;
+        std::mem::forget(old);
+        // Without descriptors or threads the child has no network, as before it is initialized.
+        state.session = Session::with_table(number, signaller, table).ok();
+    }
+}
+
+/// The descriptor of the socket whose handle is argument `index`, for AioPlugin.
+///
+/// # Errors
+/// [`Failure::Generic`] when it is closed or no socket.
+pub(crate) fn descriptor_argument(vm: &mut Vm, index: usize) -> Result<RawFd, Failure> {
+    let fd = with_socket(vm, index, |_, _, socket| socket.fd.as_ref().map(AsRawFd::as_raw_fd));
+    fd.map_err(|_| Failure::Generic)?.ok_or(Failure::Generic)
+}
+
+/// Do something with the descriptor `number`, if it is a socket's.
+pub(crate) fn with_descriptor<T>(
+    vm: &mut Vm,
+    number: RawFd,
+    action: impl FnOnce(BorrowedFd<'_>) -> T,
+) -> Option<T> {
+    let network = network(vm).ok()?;
+    let table = network.table();
+    let mut descriptors = table.sockets().filter_map(|socket| socket.fd.as_ref());
+    descriptors.find(|fd| fd.as_raw_fd() == number).map(|fd| action(fd.as_fd()))
 }
 
 /// The address that a SocketAddress of this session holds.

@@ -16,6 +16,10 @@ use super::channel::Channel;
 /// Bytes read ahead, and bytes written late at most.
 const BUFFER_BYTES: usize = 8 << 10;
 
+/// The size of what has none: C's −1, which images see without its sign. They take a file whose size
+/// cannot be asked for as closed.
+pub const NO_SIZE: u64 = u64::MAX;
+
 /// An open file.
 #[derive(Debug)]
 pub struct FileStream {
@@ -288,20 +292,13 @@ impl FileStream {
         }
     }
 
-    /// The size in bytes, with what waits to be written; 0 for a pipe or socket.
+    /// The size in bytes, with what waits to be written; [`NO_SIZE`] of a pipe or terminal.
     ///
     /// # Errors
-    /// For terminals, and when the system refuses.
+    /// When what waits cannot be written.
     pub fn size(&mut self) -> io::Result<u64> {
-        if self.standard && rustix::termios::isatty(self.channel.as_fd()) {
-            return Err(io::ErrorKind::NotSeekable.into());
-        }
         self.flush()?;
-        let at = match rustix::fs::tell(self.channel.as_fd()) {
-            // An error would look to the image as if the file were closed.
-            Err(Errno::SPIPE) => return Ok(0),
-            at => at?,
-        };
+        let Ok(at) = rustix::fs::tell(self.channel.as_fd()) else { return Ok(NO_SIZE) };
         let size = rustix::fs::seek(self.channel.as_fd(), SeekFrom::End(0))?;
         rustix::fs::seek(self.channel.as_fd(), SeekFrom::Start(at))?;
         Ok(size)

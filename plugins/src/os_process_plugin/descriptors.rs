@@ -20,7 +20,7 @@ use rustix::pipe::PipeFlags;
 use super::{c_string, int_argument, zero_or_minus_one};
 use crate::files::channel::Channel;
 use crate::files::stream::FileStream;
-use crate::files::{Files, handle_for, standard_handle, with_stream};
+use crate::files::{Files, handle_for, plain_standard_handle, with_stream};
 
 /// A pipe: an array of the handles of its reader and its writer.
 pub(super) fn create_pipe(vm: &mut Vm) -> PrimitiveResult {
@@ -39,17 +39,17 @@ pub(super) fn session(vm: &mut Vm) -> PrimitiveResult {
 
 /// A handle for standard input.
 pub(super) fn standard_input(vm: &mut Vm) -> PrimitiveResult {
-    standard_handle(vm, Channel::Input)
+    plain_standard_handle(vm, Channel::Input)
 }
 
 /// A handle for standard output.
 pub(super) fn standard_output(vm: &mut Vm) -> PrimitiveResult {
-    standard_handle(vm, Channel::Output)
+    plain_standard_handle(vm, Channel::Output)
 }
 
 /// A handle for standard error.
 pub(super) fn standard_error(vm: &mut Vm) -> PrimitiveResult {
-    standard_handle(vm, Channel::Error)
+    plain_standard_handle(vm, Channel::Error)
 }
 
 /// The descriptor of an open file (handle).

@@ -23,6 +23,11 @@ impl Drop for Victims {
     }
 }
 
+/// The child of a fork does not end the processes that its parent named.
+pub(super) fn after_fork_in_child(vm: &mut Vm) {
+    vm.modules.state::<Victims>().pids.clear();
+}
+
 fn pid_object(pid: Option<Pid>) -> PrimitiveResult {
     Ok(Oop::small_integer(i64::from(Pid::as_raw(pid))))
 }

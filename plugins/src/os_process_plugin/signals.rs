@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
@@ -34,6 +35,17 @@ enum Target {
 struct Forwarding {
     target: Target,
     handle: Handle,
+    thread: JoinHandle<()>,
+}
+
+impl Forwarding {
+    /// End the thread. Waits for it, as it holds a lock of all handlers while it ends, and a fork must
+    /// not come then.
+    fn end(self) {
+        self.handle.close();
+        // A panic in it has been reported by then.
+        let _ = self.thread.join();
+    }
 }
 
 /// The signals that are being forwarded, and those whose default action was put back.
@@ -46,8 +58,8 @@ struct Forwarder {
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
-        for forwarding in self.active.values() {
-            forwarding.handle.close();
+        for forwarding in std::mem::take(&mut self.active).into_values() {
+            forwarding.end();
         }
     }
 }
@@ -69,17 +81,18 @@ impl Forwarder {
                 }
             }
         });
-        spawned.map_err(|_| Failure::LimitExceeded)?;
+        let thread = spawned.map_err(|_| Failure::LimitExceeded)?;
         if let Some(default) = self.defaults.get(&signal) {
             default.store(false, Ordering::Relaxed);
         }
-        self.active.insert(signal, Forwarding { target, handle });
+        self.active.insert(signal, Forwarding { target, handle, thread });
         Ok(())
     }
 
     fn stop(&mut self, signal: i32) -> Result<Target, Failure> {
         let forwarding = self.active.remove(&signal).ok_or(Failure::Generic)?;
-        forwarding.handle.close();
+        let target = forwarding.target;
+        forwarding.end();
         let belongs_to_vm = [libc::SIGUSR1, libc::SIGINT].contains(&signal);
         if !belongs_to_vm {
             match self.defaults.get(&signal) {
@@ -93,7 +106,29 @@ impl Forwarder {
                 }
             }
         }
-        Ok(forwarding.target)
+        Ok(target)
+    }
+}
+
+/// Go on in the child of a fork: what was forwarded still is, by new threads. The old handlers stay
+/// and reach nobody, as their threads are gone.
+pub(super) fn after_fork_in_child(vm: &mut Vm) {
+    let signaller = vm.signals.signaller();
+    let forwarder = vm.modules.state::<Forwarder>();
+    for (signal, forwarding) in std::mem::take(&mut forwarder.active) {
+        let target = forwarding.target;
+        std::mem::forget(forwarding);
+        // Without threads the child does without.
+        let _ = forwarder.start(signal, target, signaller.clone());
+    }
+}
+
+/// Forward SIGCHLD to the semaphore that an old image named, where that is not so already.
+pub(super) fn watch_children(vm: &mut Vm) {
+    let signaller = vm.signals.signaller();
+    let forwarder = vm.modules.state::<Forwarder>();
+    if let Some(index) = usize::try_from(forwarder.child_semaphore).ok().filter(|&n| n > 0) {
+        let _ = forwarder.start(libc::SIGCHLD, Target::Semaphore(index), signaller);
     }
 }
 

@@ -1,5 +1,8 @@
-//! Limits and names of the system by number: C functions that no safe crate offers for any number.
-#![expect(unsafe_code, reason = "sysconf and its relatives take numbers that the image chooses")]
+//! Limits and names of the system by number, and fork: C functions that no safe crate offers so.
+#![expect(
+    unsafe_code,
+    reason = "sysconf and its relatives take numbers that the image chooses; fork"
+)]
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -35,4 +38,20 @@ pub(super) fn confstr(name: i32) -> Option<Vec<u8>> {
     let written = unsafe { libc::confstr(name, buffer.as_mut_ptr().cast(), size) };
     buffer.truncate(written.min(size).saturating_sub(1));
     Some(buffer)
+}
+
+/// `fork`: the number of the child, 0 in the child, −1 when the system refuses.
+///
+/// In the child this thread is the only one. The caller holds, or replaces in the child, every lock that
+/// another thread of this process may hold: see [`super::fork`].
+pub(super) fn fork() -> i32 {
+    // SAFETY: the call itself touches no memory of ours, and the child gets a private copy of all of it.
+    // What makes `fork` unsafe is that the child of a process with threads may meet a lock that a
+    // missing thread holds, or data that it was changing. All threads of the VM share data with this
+    // one only through the locks of signals, timer, sockets, watches and resolver, which
+    // `super::fork` holds or leaks unseen, through atomic numbers, and through the registry of signal
+    // handlers, which they change only while this thread waits for their end. The allocator of the
+    // system is made usable in the child by the system (glibc and musl lock it around `fork`), so the
+    // child may allocate and start threads.
+    unsafe { libc::fork() }
 }

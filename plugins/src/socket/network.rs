@@ -52,6 +52,14 @@ impl Session {
     /// # Errors
     /// When the system has no descriptors or threads left.
     pub fn start(session: i32, signaller: Signaller) -> io::Result<Session> {
+        Session::with_table(session, signaller, Table::default())
+    }
+
+    /// Start a session that has sockets already, and wait for what they wait for.
+    ///
+    /// # Errors
+    /// When the system has no descriptors or threads left.
+    pub fn with_table(session: i32, signaller: Signaller, table: Table) -> io::Result<Session> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
@@ -59,10 +67,11 @@ impl Session {
             session,
             epoll,
             wake,
-            table: Mutex::default(),
+            table: Mutex::new(table),
             signaller,
             stop: AtomicBool::new(false),
         });
+        network.arm_all();
         let shared = network.clone();
         let thread = std::thread::Builder::new()
             .name("rowel-sockets".into())
@@ -130,6 +139,17 @@ impl Network {
         match armed {
             Ok(()) => socket.watch.registered = true,
             Err(error) => socket.error = error.raw_os_error(),
+        }
+    }
+
+    /// Tell a fresh epoll what all sockets wait for.
+    fn arm_all(&self) {
+        let mut table = self.table();
+        for key in table.keys() {
+            if let Some(socket) = table.get(key) {
+                socket.watch.registered = false;
+                self.arm(key, socket);
+            }
         }
     }
 

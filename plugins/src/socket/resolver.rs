@@ -84,6 +84,12 @@ impl Resolver {
         }
     }
 
+    /// Go on in the child of a fork, without the lookup that is going on. What it shares with the
+    /// resolver is leaked: the thread that is gone may hold the lock.
+    pub fn after_fork_in_child(&mut self) {
+        std::mem::forget(std::mem::take(&mut self.lookup));
+    }
+
     /// Forget the lookup that is going on.
     pub fn abort(&self) {
         let mut lookup = self.lookup();

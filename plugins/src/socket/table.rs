@@ -34,6 +34,17 @@ impl Table {
         self.slot(key)?.socket.as_deref_mut()
     }
 
+    /// All sockets.
+    pub fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.slots.iter().filter_map(|slot| slot.socket.as_deref())
+    }
+
+    /// The keys of all sockets.
+    pub fn keys(&self) -> Vec<u64> {
+        let slots = self.slots.iter().zip(1_u64..).filter(|(slot, _)| slot.socket.is_some());
+        slots.map(|(slot, number)| u64::from(slot.uses) << 32 | number).collect()
+    }
+
     /// Forget a socket and answer it.
     pub fn remove(&mut self, key: u64) -> Option<Socket> {
         let slot = self.slot(key)?;
