@@ -57,8 +57,8 @@ fn finishes(body: Vec<Word>) {
     let mut answer = MethodCode::new(vm.heap.nil(), answer, vec![0]);
     answer.frame_words = 16;
     let answer = vm.code.add(answer);
-    for index in 0..body.len() {
-        if Op::from_number(body[index].op()) == Op::Send {
+    for (index, word) in body.iter().enumerate() {
+        if Op::from_number(word.op()) == Op::Send {
             code.ip_at(index).set_cache(ClassIndex(1), answer);
         }
     }

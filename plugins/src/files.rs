@@ -192,16 +192,16 @@ impl Files {
         }
     }
 
-    /// Close what the image knows by number, a file with that descriptor included. Whether there was
-    /// anything.
+    /// Close what the image knows by number. Whether there was anything. A file with that descriptor
+    /// stays one, as a C `FILE` would: until the image redirects it, it reads and writes nothing.
     pub fn close_descriptor(&mut self, number: RawFd) -> bool {
         if self.descriptors.remove(&number).is_some() {
             return true;
         }
-        let mut open = self.open.iter();
-        let found = open.find(|(_, stream)| stream.channel().as_fd().as_raw_fd() == number);
-        let Some(key) = found.map(|(key, _)| *key) else { return false };
-        self.open.remove(&key).is_some()
+        let is_known = channel::standard(number).is_some()
+            || self.open.values().any(|stream| stream.channel().as_fd().as_raw_fd() == number);
+        let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+        is_known && nothing.is_ok_and(|nothing| self.redirect(number, &nothing.into()).is_ok())
     }
 }
 

@@ -21,11 +21,19 @@ use rowel_objmem::{ClassIndex, Format, Heap, Oop};
 const CLASS_SLOTS: u64 = 6;
 /// A literal count and SistaV1: the header of a method without arguments.
 const SISTA: i64 = i64::MIN >> 3;
+/// SistaV1's bytecode for it.
+const RETURN_RECEIVER: u8 = 0x58;
 
 fn fresh() -> Vm {
     let heap = Heap::bootstrap(BootstrapOptions::default()).expect("memory");
     let zone = heap.stack_zone();
-    Vm::new(heap, zone)
+    let mut vm = Vm::new(heap, zone);
+    // A frame, as primitives have below them.
+    let nothing = method(&mut vm, 0, &[RETURN_RECEIVER]);
+    let code = vm.code_for(nothing);
+    let nil = vm.heap.nil();
+    vm.enter(code, nil, &[]);
+    vm
 }
 
 fn int(value: i64) -> Oop {

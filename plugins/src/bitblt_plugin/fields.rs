@@ -179,6 +179,10 @@ fn halftone_words(vm: &Vm, halftone: Oop) -> Result<Option<(Oop, usize)>, Failur
         (bits, integer(vm, halftone, 2)?)
     } else {
         let words = vm.heap.words_32(halftone).ok_or(Failure::Generic)?;
+        // The bits of a form may be bytes, but not a halftone itself.
+        if vm.heap.format(halftone).is_bytes() {
+            return Err(Failure::Generic);
+        }
         (halftone, words.len() as i64)
     };
     let height = usize::try_from(height).map_err(|_| Failure::Generic)?;

@@ -72,7 +72,7 @@ fn wrong_fields_fail_and_change_nothing() {
     let bits = words(&mut vm, &[1, 2]);
     let bytes = vm.byte_array_object(&[0; 8]).expect("room");
     let good = form(&mut vm, bits, 2, 1, 32);
-    for (bits, width, depth) in [(bits, 3, 32), (bits, 2, 3), (bits, -1, 32), (bytes, 2, 32)] {
+    for (bits, width, depth) in [(bits, 3, 32), (bits, 2, 3), (bits, -1, 32), (bytes, 3, 32)] {
         let bad = form(&mut vm, bits, width, 1, depth);
         let blt = bitblt(&mut vm, &[(0, bad), (3, small(0))]);
         assert_eq!(call(&mut vm, "primitiveCopyBits", blt, &[]), Err(Failure::Generic));

@@ -288,16 +288,20 @@ impl FileStream {
         }
     }
 
-    /// The size in bytes, with what waits to be written.
+    /// The size in bytes, with what waits to be written; 0 for a pipe or socket.
     ///
     /// # Errors
-    /// When the file has none.
+    /// For terminals, and when the system refuses.
     pub fn size(&mut self) -> io::Result<u64> {
-        if self.standard {
+        if self.standard && rustix::termios::isatty(self.channel.as_fd()) {
             return Err(io::ErrorKind::NotSeekable.into());
         }
         self.flush()?;
-        let at = rustix::fs::tell(self.channel.as_fd())?;
+        let at = match rustix::fs::tell(self.channel.as_fd()) {
+            // An error would look to the image as if the file were closed.
+            Err(Errno::SPIPE) => return Ok(0),
+            at => at?,
+        };
         let size = rustix::fs::seek(self.channel.as_fd(), SeekFrom::End(0))?;
         rustix::fs::seek(self.channel.as_fd(), SeekFrom::Start(at))?;
         Ok(size)
