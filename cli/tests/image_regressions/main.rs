@@ -1,0 +1,59 @@
+//! What once went wrong in the Cuis image, and what is easily got wrong: deep recursion, exceptions,
+//! processes, contexts as objects (`control.st`); become, classes that change shape, methods that are
+//! replaced while they run, weak references, objects too large (`memory.st`).
+//!
+//! The image is found as `real_image` says; without one (never in CI) these tests do nothing.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[path = "../../../objmem/tests/support/real_image.rs"]
+mod real_image;
+
+/// Run `script` in the image with these options of the VM: what it printed and its exit code.
+fn run(script: &str, options: &[&str]) -> Option<(String, Option<i32>)> {
+    let image = real_image::real_image()?;
+    let root = tempfile::tempdir().expect("a temporary directory");
+    // The image writes beside its directory.
+    let place = root.path().join("place");
+    std::fs::create_dir(&place).expect("a directory");
+    std::fs::copy(image, place.join("c.image")).expect("a copy of the image");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/image_regressions/scripts");
+    let output = Command::new(env!("CARGO_BIN_EXE_rowel"))
+        .args(options)
+        .args(["c.image", "-e", "-s"])
+        .arg(scripts.join(script))
+        .current_dir(&place)
+        .stdin(Stdio::null())
+        .output()
+        .expect("rowel starts");
+    Some((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code()))
+}
+
+/// Run `script`: all that it checks is so, and it ends.
+fn assert_all_so(script: &str, options: &[&str]) {
+    let Some((printed, code)) = run(script, options) else { return };
+    let failed: Vec<_> = printed.lines().filter(|line| line.starts_with("FAILED")).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(printed.contains("DONE\n") && code == Some(0), "{code:?}: {printed}");
+}
+
+#[test]
+fn control() {
+    assert_all_so("control.st", &[]);
+}
+
+#[test]
+fn control_with_few_stack_pages_and_a_small_eden() {
+    assert_all_so("control.st", &["-stackpages", "8", "-eden", "1m"]);
+}
+
+#[test]
+fn memory() {
+    assert_all_so("memory.st", &[]);
+}
+
+#[test]
+fn memory_with_the_heap_checked() {
+    assert_all_so("memory.st", &["-leakcheck", "3", "-eden", "1m"]);
+}
