@@ -192,15 +192,10 @@ impl Files {
         }
     }
 
-    /// Close what the image knows by number. Whether there was anything. A file with that descriptor
-    /// stays one, as a C `FILE` would: until the image redirects it, it reads and writes nothing.
+    /// Close what the image knows by number. Whether there was anything. A file or standard stream with
+    /// that descriptor keeps the number and stays open, as a C `FILE` would, though it reads and writes
+    /// nothing: OSProcess closes a descriptor to give its number to another file.
     pub fn close_descriptor(&mut self, number: RawFd) -> bool {
-        if channel::standard(number).is_some() {
-            // Its number stays taken, and its stream stays open: OSProcess closes a standard
-            // descriptor only to give the number to another file.
-            let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-            return null.is_ok_and(|null| self.redirect(number, &null.into()).is_ok());
-        }
         if self.descriptors.remove(&number).is_some() {
             return true;
         }
