@@ -10,6 +10,7 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 
+use rowel_objmem::layout::special;
 use rowel_objmem::{ClassIndex, Oop};
 use rustc_hash::FxHashMap;
 
@@ -41,6 +42,22 @@ pub enum Action {
     Control(fn(&mut Vm) -> Result<(), Failure>),
     /// A primitive that is not there: activate with this failure.
     Fail(Failure),
+}
+
+impl Action {
+    /// The action of a numbered primitive that needs no more than its number: a quick one or one of
+    /// the table.
+    pub fn of_number(number: u16) -> Option<Action> {
+        Some(match number {
+            256 => Action::AnswerReceiver,
+            257 => Action::AnswerSpecial(special::TRUE as u8),
+            258 => Action::AnswerSpecial(special::FALSE as u8),
+            259 => Action::AnswerSpecial(special::NIL as u8),
+            260..=263 => Action::AnswerInteger(number as i8 - 5),
+            264..=519 => Action::AnswerVariable(number - 264),
+            _ => crate::primitives::find(number)?.into(),
+        })
+    }
 }
 
 /// A method or block, translated.
@@ -176,16 +193,6 @@ impl MethodCode {
     pub fn word_at(&self, offset: u32) -> Option<usize> {
         let index = self.offsets.partition_point(|at| *at < offset);
         (index < self.offsets.len()).then_some(index)
-    }
-
-    /// How many words there are.
-    pub fn len(&self) -> usize {
-        self.words.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
     }
 }
 

@@ -135,7 +135,6 @@ impl Vm {
         self.code.flush_caches();
         self.blocks.flush();
         self.code.retain(|code| !dead.contains(&code.to_word()));
-        self.running_code = None;
     }
 
     /// Forget all that inline caches and the lookup cache have learned.

@@ -15,7 +15,6 @@ use crate::layout::{class, message};
 use crate::lookup::{Lookup, lookup};
 use crate::machine::Machine;
 use crate::method;
-use crate::primitives;
 use crate::translate::translate;
 use crate::vm::Vm;
 
@@ -62,21 +61,12 @@ impl Vm {
             // 198 and 199 mark methods for unwinding and for handlers.
             0 | 198 | 199 => Action::Activate,
             83 => Action::Perform,
-            256 => Action::AnswerReceiver,
-            257 => Action::AnswerSpecial(special::TRUE as u8),
-            258 => Action::AnswerSpecial(special::FALSE as u8),
-            259 => Action::AnswerSpecial(special::NIL as u8),
-            260..=263 => Action::AnswerInteger(number as i8 - 5),
-            264..=519 => Action::AnswerVariable(number - 264),
             201..=205 | 207 | 209 | 221 | 222 => Action::Evaluate,
             NAMED => match self.named_primitive(method) {
                 Some(primitive) => primitive.into(),
                 None => Action::Fail(Failure::NotFound),
             },
-            _ => match primitives::find(number) {
-                Some(primitive) => primitive.into(),
-                None => Action::Fail(Failure::Unsupported),
-            },
+            _ => Action::of_number(number).unwrap_or(Action::Fail(Failure::Unsupported)),
         }
     }
 
@@ -255,7 +245,6 @@ impl Vm {
             }
             Action::Control(function) => {
                 self.argument_count = num_args;
-                self.running_code = Some(code);
                 if let Err(failure) = function(self) {
                     self.primitive_failed(code, num_args, failure);
                 }

@@ -50,8 +50,6 @@ pub struct Vm {
     pub(crate) highest_ready: usize,
     /// Scavenge at every safepoint: a test mode.
     pub stress_scavenges: bool,
-    /// The code whose primitive is running, where that is a control primitive.
-    pub(crate) running_code: Option<CodeRef>,
     /// Called after each collection, with whether it was a full one: a test mode.
     pub after_collection: Option<fn(&mut Vm, bool)>,
     /// The image has quit.
@@ -136,7 +134,6 @@ impl Vm {
             low_space_threshold: 0,
             highest_ready: usize::MAX,
             stress_scavenges: false,
-            running_code: None,
             after_collection: None,
             leaving: false,
             failure: Failure::Generic,

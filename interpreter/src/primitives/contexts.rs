@@ -9,7 +9,7 @@ use rowel_objmem::{Address, Format, Oop};
 use crate::context::Place;
 use crate::context_access::{context_at, context_at_put, context_size};
 use crate::failure::Failure;
-use crate::frame::{self, WORD};
+use crate::frame;
 use crate::layout::{closure, context};
 use crate::primitive::{PrimitiveResult, Row, value};
 use crate::returning::{HANDLER_MARK, UNWIND_MARK};
@@ -215,5 +215,3 @@ fn closure_copy(vm: &mut Vm) -> PrimitiveResult {
     }
     Ok(new)
 }
-
-const _: () = assert!(WORD == 8, "frames and contexts have slots of the same size");

@@ -233,22 +233,8 @@ fn do_primitive_with_args(vm: &mut Vm) -> Result<(), Failure> {
         3 => vm.stack_value(2),
         _ => return Err(Failure::Unsupported),
     };
-    let action = match super::find(number) {
-        Some(primitive) => primitive.into(),
-        None => quick_action(number).ok_or(Failure::BadIndex)?,
-    };
+    let action = Action::of_number(number).ok_or(Failure::BadIndex)?;
     apply_in_place(vm, action, receiver, &arguments)
-}
-
-/// The action of a quick primitive.
-fn quick_action(number: u16) -> Option<Action> {
-    match number {
-        256 => Some(Action::AnswerReceiver),
-        257..=259 => Some(Action::AnswerSpecial([2, 1, 0][usize::from(number) - 257])),
-        260..=263 => Some(Action::AnswerInteger(number as i8 - 5)),
-        264..=519 => Some(Action::AnswerVariable(number - 264)),
-        _ => None,
-    }
 }
 
 /// Run a primitive on other operands than those on the stack; put them back when it fails.

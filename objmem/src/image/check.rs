@@ -42,8 +42,6 @@ pub struct Facts {
     pub special_objects: Oop,
     /// Objects with the remembered bit.
     pub remembered: Vec<Oop>,
-    /// Slots that contexts do not use, which held rubbish and are nil now.
-    pub stale: Vec<Address>,
     /// What the mourn queue holds.
     pub mourners: Vec<Oop>,
     /// Whether there are forwarders.
@@ -123,7 +121,6 @@ struct Checker<'a> {
     used_classes: Vec<u64>,
     /// Headers of forwarders.
     forwarders: Vec<u64>,
-    stale: Vec<Address>,
     remembered: Vec<Oop>,
     objects: u64,
 }
@@ -152,7 +149,6 @@ pub fn check(
         used_classes: vec![0; 1 << (22 - 6)],
         forwarders: Vec::new(),
         remembered: Vec::new(),
-        stale: Vec::new(),
         objects: 0,
     };
     if in_place {
@@ -193,7 +189,6 @@ impl Checker<'_> {
             special_objects: Oop(special_objects),
             has_forwarders: !self.forwarders.is_empty(),
             remembered: self.remembered,
-            stale: self.stale,
             objects: self.objects,
         })
     }
@@ -352,7 +347,6 @@ impl Checker<'_> {
         for index in live..entity.slots {
             if self.word(entity.slot(index)) != self.base {
                 self.memory.store(Address(entity.slot(index)), self.base);
-                self.stale.push(Address(entity.slot(index)));
             }
         }
         Ok(())

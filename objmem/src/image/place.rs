@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use super::format::{ImageError, ImageProblem};
 use super::read::HeapOptions;
 use super::segments::{BRIDGE_BYTES, Segment, write_bridge};
-use crate::cage::{Cage, Memory, PAGE};
+use crate::cage::{Cage, PAGE};
 use crate::oop::Address;
 use crate::space::{Nursery, Space};
 
@@ -109,34 +109,6 @@ fn join(segments: &mut [Segment], start: u64) -> u64 {
     JOINED_LOW
 }
 
-/// Which segments can be mapped as they are: those whose pages hold nothing of a segment before, and
-/// whose place and offset in the file agree modulo the page size.
-fn mapped<'s>(
-    cage: &Cage,
-    segments: &'s [Segment],
-    plan: &Plan,
-    map_file: bool,
-) -> Vec<(&'s Segment, bool)> {
-    // Where the pages start that no segment before has a part of.
-    let mut free = plan.boot.start - (plan.boot.start - plan.low) % PAGE;
-    let decide = |segment: &'s Segment| {
-        let into_page = (segment.place - plan.low) % PAGE;
-        let mapped = map_file
-            && plan.in_place
-            && segment.offset % PAGE == into_page
-            && segment.place - into_page >= free;
-        free = cage.page_up(range_of(segment, plan).end).0;
-        (segment, mapped)
-    };
-    segments.iter().map(decide).collect()
-}
-
-/// Where a segment and the bridge after it go.
-fn range_of(segment: &Segment, plan: &Plan) -> Range<Address> {
-    let bridge = if plan.in_place { BRIDGE_BYTES } else { 0 };
-    Address(segment.place)..Address(segment.end() + bridge)
-}
-
 /// Bring the segments of `file` to their places in `cage`.
 ///
 /// # Errors
@@ -148,52 +120,30 @@ pub fn load(
     plan: &Plan,
     map_file: bool,
 ) -> Result<(), ImageError> {
-    for (segment, is_mapped) in mapped(cage, segments, plan, map_file) {
-        let range = range_of(segment, plan);
-        if is_mapped {
-            cage.map_file(range, file, segment.offset)?;
+    let memory = cage.memory();
+    // Where the pages start that no segment before has a part of.
+    let mut free = plan.boot.start - (plan.boot.start - plan.low) % PAGE;
+    for segment in segments {
+        let bridge = if plan.in_place { BRIDGE_BYTES } else { 0 };
+        let range = Address(segment.place)..Address(segment.end() + bridge);
+        let into_page = (segment.place - plan.low) % PAGE;
+        if map_file
+            && plan.in_place
+            && segment.offset % PAGE == into_page
+            && segment.place - into_page >= free
+        {
+            cage.map_file(range.clone(), file, segment.offset)?;
         } else {
             cage.commit(range.clone())?;
-            let bytes = cage.memory().slice_mut(range.start, segment.bytes);
+            let bytes = memory.slice_mut(range.start, segment.bytes);
             file.read_exact_at(bytes, segment.offset)?;
         }
+        free = cage.page_up(range.end).0;
     }
-    write_bridges(cage.memory(), segments, plan);
-    Ok(())
-}
-
-fn write_bridges(memory: Memory, segments: &[Segment], plan: &Plan) {
     if plan.in_place {
         for pair in segments.windows(2) {
             write_bridge(memory, pair[0].end(), pair[1].place);
         }
     }
-}
-
-/// Map anew what [`load`] has mapped: the pages that the check has read are no longer resident until
-/// they are used. What was written there is lost, but for the bridges.
-///
-/// # Errors
-/// When the system refuses.
-pub fn release_pages(
-    cage: &Cage,
-    file: &File,
-    segments: &[Segment],
-    plan: &Plan,
-    map_file: bool,
-) -> Result<(), ImageError> {
-    for (segment, is_mapped) in mapped(cage, segments, plan, map_file) {
-        let range = range_of(segment, plan);
-        if is_mapped {
-            cage.map_file(range, file, segment.offset)?;
-        } else {
-            // The last page of a mapped segment before it may hold its beginning.
-            let page_end = cage.page_up(range.start).0;
-            let bytes = segment.bytes.min(page_end - segment.place);
-            let start = cage.memory().slice_mut(range.start, bytes);
-            file.read_exact_at(start, segment.offset)?;
-        }
-    }
-    write_bridges(cage.memory(), segments, plan);
     Ok(())
 }

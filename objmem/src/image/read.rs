@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::check::{Facts, check};
 use super::format::{HEADER_BYTES, ImageError, ImageHeader};
-use super::place::{Plan, load, plan, release_pages};
+use super::place::{Plan, load, plan};
 use super::segments::{Segment, segments};
 use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory, PAGE};
 use crate::header::HASH_MASK;
@@ -68,11 +68,6 @@ fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
     cage.commit(Address(plan.stack.start)..Address(plan.nursery.future.limit))?;
     load(&cage, &file, &segments, &plan, options.map_file)?;
     let facts = check(&header, cage.memory(), &segments, plan.in_place)?;
-    if plan.in_place {
-        release_pages(&cage, &file, &segments, &plan, options.map_file)?;
-        // nil is the first object.
-        facts.stale.iter().for_each(|&slot| cage.memory().store(slot, plan.boot.start));
-    }
     Ok(Opened { cage, header, plan, segments, facts })
 }
 
