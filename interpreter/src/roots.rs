@@ -31,7 +31,11 @@ impl Vm {
     /// afterwards. When memory is used up nothing is collected, and the image is told through its low
     /// space semaphore.
     pub fn collect_garbage(&mut self, full: bool) {
-        let outcome = if full { self.collect_everything() } else { self.scavenge() };
+        let mut outcome = if full { self.collect_everything() } else { self.scavenge() };
+        if outcome.is_err() && !full && self.heap.needs_full_collection {
+            // Garbage in old space may be what a scavenge has no room for.
+            outcome = self.collect_everything();
+        }
         if outcome.is_err() {
             self.heap.needs_scavenge = false;
             self.heap.needs_full_collection = false;

@@ -5,7 +5,7 @@
 //! `Spur64BitMemoryManager>>#instantiateClass:indexableSize:isPinned:isOldSpace:`.
 
 use rowel_objmem::header::{OVERFLOW_SLOTS, PINNED_BIT};
-use rowel_objmem::{ClassIndex, Format};
+use rowel_objmem::{ClassIndex, Format, Oop};
 
 use crate::context_access::clone_context;
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::vm::Vm;
 
 /// The rows of this family.
 pub const ROWS: &[Row] = &[
-    value(70, "New", |vm| new(vm, Place::Nursery)),
+    value(70, "New", new_in_nursery),
     value(71, "NewWithArg", |vm| new_with_size(vm, Place::Nursery)),
     value(79, "NewMethod", new_method),
     value(148, "Clone", clone),
@@ -73,6 +73,36 @@ fn instantiate(
         vm.heap.set_header(object, vm.heap.header(object).with_flag(PINNED_BIT, true));
     }
     Ok(object)
+}
+
+/// Objects with more slots are made the general way.
+const FEW_SLOTS: u64 = 8;
+
+fn new_in_nursery(vm: &mut Vm) -> PrimitiveResult {
+    match small_instance(vm, vm.stack_value(0)) {
+        Some(object) => Ok(object),
+        None => new(vm, Place::Nursery),
+    }
+}
+
+/// The usual case: an instance of a class of the class table, with few slots and all of them named.
+#[inline(always)]
+fn small_instance(vm: &mut Vm, class: Oop) -> Option<Oop> {
+    let hash = if class.is_pointer() { vm.heap.header(class).hash() } else { 0 };
+    let index = ClassIndex(hash);
+    if hash == 0 || vm.heap.class_at(index) != class {
+        return None;
+    }
+    let (format, slots) = instance_specification(&vm.heap, class)?;
+    if format > Format::FIXED || slots > FEW_SLOTS {
+        return None;
+    }
+    let nil = vm.heap.nil();
+    let object = vm.heap.allocate(index, format, slots)?;
+    for slot in 0..slots.max(1) as usize {
+        vm.heap.store_unchecked(object, slot, nil);
+    }
+    Some(object)
 }
 
 fn new(vm: &mut Vm, place: Place) -> PrimitiveResult {
