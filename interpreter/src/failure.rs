@@ -47,7 +47,7 @@ pub enum Failure {
     ObjectNotPinned = 19,
     /// A callback went wrong.
     CallbackError = 20,
-    /// The operating system said no.
+    /// The operating system said no. [`Vm::os_failure`](crate::vm::Vm::os_failure) says with which number.
     OsError = 21,
     /// A foreign call raised an exception.
     FfiException = 22,

@@ -3,10 +3,10 @@
 //!
 //! While a send is under way the program counter is already where the sender goes on. Source:
 //! `StackInterpreter>>#internalFindNewMethodOrdinary`, `#executeNewMethod`,
-//! `#createActualMessageTo:`, `#handleMNU`, `#invokeObjectAsMethod…`.
+//! `#createActualMessageTo:`, `#handleMNU`, `#invokeObjectAsMethod…`, `#getErrorObjectFromPrimFailCode`.
 
 use rowel_objmem::layout::{class_index, special};
-use rowel_objmem::{ClassIndex, Oop};
+use rowel_objmem::{ClassIndex, Format, Oop};
 
 use crate::code::{Action, CodeRef, Ip};
 use crate::failure::Failure;
@@ -28,6 +28,9 @@ const NAMED_FOLLOW_DEPTH: usize = 3;
 const NAMED: u16 = 117;
 /// Objects with more slots are not searched.
 const FOLLOW_SLOTS: u64 = 64;
+
+/// The slot of an error object that takes the number of the system.
+const ERROR_NUMBER: usize = 1;
 
 /// Why no method was found.
 #[derive(Clone, Copy, Debug)]
@@ -271,6 +274,7 @@ impl Vm {
     #[cold]
     #[inline(never)]
     pub fn primitive_failed(&mut self, code: CodeRef, num_args: usize, failure: Failure) {
+        let os_error = self.take_os_error();
         let absent = matches!(code.get().action, Action::Fail(_));
         let depth = if code.get().primitive == NAMED { NAMED_FOLLOW_DEPTH } else { FOLLOW_DEPTH };
         if self.heap.has_forwarders && !absent && self.follow_arguments(num_args, depth) {
@@ -281,7 +285,7 @@ impl Vm {
         let passed = machine.activate(code, resume);
         machine.outside(|vm| {
             if code.get().wants_failure_code {
-                let reason = vm.failure_object(failure);
+                let reason = vm.failure_object(failure, os_error);
                 vm.set_stack_value(0, reason);
             }
             if passed {
@@ -290,15 +294,42 @@ impl Vm {
         });
     }
 
-    /// What the image's table of errors has for `failure`.
-    pub fn failure_object(&self, failure: Failure) -> Oop {
+    /// What the image's table of errors has for `failure`. An error of the system that has a number is
+    /// a copy of that with the number in its second slot, if it has one.
+    pub fn failure_object(&mut self, failure: Failure, os_error: Option<i64>) -> Oop {
         let table = self.heap.special(special::PRIMITIVE_ERROR_TABLE);
         let index = usize::from(failure.code()) - 1;
         let is_array = self.heap.has_class_index(table, class_index::ARRAY);
-        if is_array && (index as u64) < self.heap.slot_count(table) {
-            return self.heap.follow(self.heap.fetch(table, index));
+        if !is_array || index as u64 >= self.heap.slot_count(table) {
+            return Oop::small_integer(i64::from(failure.code()));
         }
-        Oop::small_integer(i64::from(failure.code()))
+        let error = self.heap.follow(self.heap.fetch(table, index));
+        let number = os_error.filter(|_| failure == Failure::OsError);
+        // Without memory the error goes without its number.
+        number.and_then(|number| self.numbered_error(error, number)).unwrap_or(error)
+    }
+
+    /// A copy of `error` with `number` in its second slot; `None` when it has no such slot or memory is
+    /// used up.
+    fn numbered_error(&mut self, error: Oop, number: i64) -> Option<Oop> {
+        let fits = error.is_pointer()
+            && self.heap.format(error) == Format::FIXED
+            && self.heap.slot_count(error) > ERROR_NUMBER as u64;
+        if !fits {
+            return None;
+        }
+        let number = self.integer_object(number).ok()?;
+        let slots = self.heap.slot_count(error);
+        let class = self.heap.header(error).class_index();
+        let copy = self.heap.allocate(class, Format::FIXED, slots)?;
+        for slot in 0..slots as usize {
+            let value = match slot {
+                ERROR_NUMBER => number,
+                _ => self.heap.follow(self.heap.fetch(error, slot)),
+            };
+            self.heap.store(copy, slot, value);
+        }
+        Some(copy)
     }
 
     /// Follow the forwarders among receiver and arguments and in what they refer to. Answers whether

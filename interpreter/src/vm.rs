@@ -56,6 +56,8 @@ pub struct Vm {
     pub leaving: bool,
     /// Why the primitive called last failed, if it did.
     pub(crate) failure: Failure,
+    /// The number that goes with [`Failure::OsError`], from [`Vm::os_failure`] until it is taken.
+    os_error: Option<i64>,
     /// Why the dispatch ended.
     pub(crate) leave: Option<Leave>,
     /// Arguments of the primitive that is running.
@@ -137,6 +139,7 @@ impl Vm {
             after_collection: None,
             leaving: false,
             failure: Failure::Generic,
+            os_error: None,
             leave: None,
             argument_count: 0,
             modules: Modules::default(),
@@ -192,6 +195,18 @@ impl Vm {
         page.caller_context = Oop::ZERO;
         page.head_fp = base;
         self.write_back();
+    }
+
+    /// The failure of a primitive that something outside the VM refused, with a number that says why:
+    /// the system's, or the module's own. The primitive must fail with it.
+    pub fn os_failure(&mut self, number: i64) -> Failure {
+        self.os_error = Some(number);
+        Failure::OsError
+    }
+
+    /// The number that goes with the failure of the primitive called last. It is gone then.
+    pub fn take_os_error(&mut self) -> Option<i64> {
+        self.os_error.take()
     }
 
     /// Ask the running code to look up from its work at the next send or back jump.

@@ -1,11 +1,13 @@
 //! FileAttributesPlugin: what the system knows about files, and listing directories as a stream.
 //!
 //! Source: `FileAttributesPlugin.class.st` and `faSupport.c` of the OpenSmalltalk VM. Names are the
-//! bytes of the system, as ByteArrays. What the system refuses is [`Failure::OsError`].
+//! bytes of the system, as ByteArrays. What is refused is [`Failure::OsError`], with the system's number
+//! or one of [`refusal`].
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{Metadata, ReadDir};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,17 @@ const STAT: i64 = 1;
 const ACCESS: i64 = 2;
 const OF_LINK: i64 = 4;
 
+/// What images get as the number of an error that is the module's own: `faConstants.h`.
+mod refusal {
+    pub const STRING_TOO_LONG: i64 = -1;
+    pub const CANNOT_STAT: i64 = -3;
+    pub const INVALID_ARGUMENTS: i64 = -6;
+    pub const CORRUPT_VALUE: i64 = -7;
+    pub const CANNOT_OPEN_DIRECTORY: i64 = -9;
+    pub const CANNOT_READ_DIRECTORY: i64 = -16;
+    pub const BAD_SESSION: i64 = -17;
+}
+
 /// Directories being listed, by number.
 #[derive(Debug)]
 struct Directories {
@@ -68,12 +81,20 @@ impl Default for Directories {
 }
 
 /// A path from the bytes of the argument `index`.
-fn path_argument(vm: &Vm, index: usize) -> Result<PathBuf, Failure> {
+fn path_argument(vm: &mut Vm, index: usize) -> Result<PathBuf, Failure> {
     let bytes = vm.bytes_argument(index)?;
-    if bytes.len() >= libc::PATH_MAX as usize || bytes.contains(&0) {
-        return Err(Failure::OsError);
+    if bytes.len() >= libc::PATH_MAX as usize {
+        return Err(vm.os_failure(refusal::STRING_TOO_LONG));
+    }
+    if bytes.contains(&0) {
+        return Err(vm.os_failure(refusal::INVALID_ARGUMENTS));
     }
     Ok(PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+/// The failure with the number that the system gave.
+fn refused(vm: &mut Vm, error: &io::Error) -> Failure {
+    vm.os_failure(i64::from(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 
 fn may(path: &Path, access: Access) -> bool {
@@ -86,7 +107,7 @@ fn change_mode(vm: &mut Vm) -> PrimitiveResult {
     let path = path_argument(vm, 0)?;
     let mode = u32::try_from(vm.integer_argument(1)?).map_err(|_| Failure::BadArgument)?;
     let permissions = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(path, permissions).map_err(|_| Failure::OsError)?;
+    std::fs::set_permissions(path, permissions).map_err(|error| refused(vm, &error))?;
     Ok(vm.heap.nil())
 }
 
@@ -104,7 +125,7 @@ fn change_owner(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(3)?;
     let path = path_argument(vm, 0)?;
     let (user, group) = owner_arguments(vm)?;
-    std::os::unix::fs::chown(path, user, group).map_err(|_| Failure::OsError)?;
+    std::os::unix::fs::chown(path, user, group).map_err(|error| refused(vm, &error))?;
     Ok(vm.heap.nil())
 }
 
@@ -113,7 +134,7 @@ fn link_change_owner(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(3)?;
     let path = path_argument(vm, 0)?;
     let (user, group) = owner_arguments(vm)?;
-    std::os::unix::fs::lchown(path, user, group).map_err(|_| Failure::OsError)?;
+    std::os::unix::fs::lchown(path, user, group).map_err(|error| refused(vm, &error))?;
     Ok(vm.heap.nil())
 }
 
@@ -150,7 +171,8 @@ fn file_attribute(vm: &mut Vm) -> PrimitiveResult {
     let number = vm.integer_argument(1)?;
     let answer = match number {
         1..=12 => {
-            let metadata = path.metadata().map_err(|_| Failure::OsError)?;
+            let metadata = path.metadata();
+            let metadata = metadata.map_err(|_| vm.os_failure(refusal::CANNOT_STAT))?;
             return match number {
                 1 | 12 => Ok(vm.heap.nil()),
                 _ => stat_attribute(vm, &metadata, number),
@@ -159,16 +181,17 @@ fn file_attribute(vm: &mut Vm) -> PrimitiveResult {
         13 => may(&path, Access::READ_OK),
         14 => may(&path, Access::WRITE_OK),
         15 => may(&path, Access::EXEC_OK),
-        16 => path.symlink_metadata().map_err(|_| Failure::OsError)?.is_symlink(),
+        16 => {
+            let metadata = path.symlink_metadata();
+            metadata.map_err(|_| vm.os_failure(refusal::CANNOT_STAT))?.is_symlink()
+        }
         _ => return Err(Failure::BadArgument),
     };
     Ok(vm.heap.boolean(answer))
 }
 
 /// The thirteen attributes of `stat`: the first is what a link points to.
-fn stat_array(vm: &mut Vm, path: &Path, of_link: bool) -> PrimitiveResult {
-    let metadata = if of_link { path.symlink_metadata() } else { path.metadata() };
-    let metadata = metadata.map_err(|_| Failure::OsError)?;
+fn stat_array(vm: &mut Vm, path: &Path, metadata: &Metadata) -> PrimitiveResult {
     let mut values = [vm.heap.nil(); 13];
     if metadata.is_symlink()
         && let Ok(target) = std::fs::read_link(path)
@@ -176,7 +199,7 @@ fn stat_array(vm: &mut Vm, path: &Path, of_link: bool) -> PrimitiveResult {
         values[0] = vm.byte_array_object(target.as_os_str().as_bytes())?;
     }
     for number in 2..=11 {
-        values[number as usize - 1] = stat_attribute(vm, &metadata, number)?;
+        values[number as usize - 1] = stat_attribute(vm, metadata, number)?;
     }
     vm.array_object(&values)
 }
@@ -189,7 +212,10 @@ fn file_attributes(vm: &mut Vm) -> PrimitiveResult {
     let what = vm.integer_argument(1)?;
     let mut parts = Vec::new();
     if what & STAT != 0 {
-        parts.push(stat_array(vm, &path, what & OF_LINK != 0)?);
+        let of_link = what & OF_LINK != 0;
+        let metadata = if of_link { path.symlink_metadata() } else { path.metadata() };
+        let metadata = metadata.map_err(|_| vm.os_failure(refusal::CANNOT_STAT))?;
+        parts.push(stat_array(vm, &path, &metadata)?);
     }
     if what & ACCESS != 0 {
         let access = [Access::READ_OK, Access::WRITE_OK, Access::EXEC_OK];
@@ -197,7 +223,7 @@ fn file_attributes(vm: &mut Vm) -> PrimitiveResult {
         parts.push(vm.array_object(&values)?);
     }
     match parts[..] {
-        [] => Err(Failure::OsError),
+        [] => Err(vm.os_failure(refusal::INVALID_ARGUMENTS)),
         [one] => Ok(one),
         _ => vm.array_object(&parts),
     }
@@ -228,7 +254,7 @@ fn convert_path(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let bytes = vm.bytes_argument(0)?.to_vec();
     if bytes.len() >= libc::PATH_MAX as usize {
-        return Err(Failure::OsError);
+        return Err(vm.os_failure(refusal::STRING_TOO_LONG));
     }
     vm.byte_array_object(&bytes)
 }
@@ -242,20 +268,26 @@ fn directory_number(vm: &mut Vm) -> Result<u64, Failure> {
     let bytes: [u8; 16] = vm.bytes_argument(0)?.try_into().map_err(|_| Failure::BadArgument)?;
     let directories = vm.modules.state::<Directories>();
     if bytes[..4] != directories.session.to_le_bytes() {
-        return Err(Failure::OsError);
+        return Err(vm.os_failure(refusal::BAD_SESSION));
     }
     let number = bytes.last_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
-    if directories.open.contains_key(&number) { Ok(number) } else { Err(Failure::OsError) }
+    if directories.open.contains_key(&number) {
+        Ok(number)
+    } else {
+        Err(vm.os_failure(refusal::CORRUPT_VALUE))
+    }
 }
 
 /// The next entry of a directory: an array of name, attributes, and room for the handle; nil at the
 /// end.
 fn next_entry(vm: &mut Vm, path: &Path, entries: &mut ReadDir) -> PrimitiveResult {
     let Some(entry) = entries.next() else { return Ok(vm.heap.nil()) };
-    let name = entry.map_err(|_| Failure::OsError)?.file_name();
-    let attributes = match stat_array(vm, &path.join(&name), false) {
-        Err(Failure::OsError) => vm.heap.nil(),
-        result => result?,
+    let entry = entry.map_err(|_| vm.os_failure(refusal::CANNOT_READ_DIRECTORY))?;
+    let name = entry.file_name();
+    let path = path.join(&name);
+    let attributes = match path.metadata() {
+        Ok(metadata) => stat_array(vm, &path, &metadata)?,
+        Err(_) => vm.heap.nil(),
     };
     let name = vm.byte_array_object(name.as_bytes())?;
     let nil = vm.heap.nil();
@@ -266,7 +298,8 @@ fn next_entry(vm: &mut Vm, path: &Path, entries: &mut ReadDir) -> PrimitiveResul
 fn open_directory(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let path = path_argument(vm, 0)?;
-    let mut entries = std::fs::read_dir(&path).map_err(|_| Failure::OsError)?;
+    let entries = std::fs::read_dir(&path);
+    let mut entries = entries.map_err(|_| vm.os_failure(refusal::CANNOT_OPEN_DIRECTORY))?;
     let entry = next_entry(vm, &path, &mut entries)?;
     if entry == vm.heap.nil() {
         return Ok(entry);
@@ -288,7 +321,7 @@ fn read_directory(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let number = directory_number(vm)?;
     let taken = vm.modules.state::<Directories>().open.remove(&number);
-    let (path, mut entries) = taken.ok_or(Failure::OsError)?;
+    let (path, mut entries) = taken.ok_or_else(|| vm.os_failure(refusal::CORRUPT_VALUE))?;
     let entry = next_entry(vm, &path, &mut entries);
     vm.modules.state::<Directories>().open.insert(number, (path, entries));
     entry
@@ -298,9 +331,11 @@ fn read_directory(vm: &mut Vm) -> PrimitiveResult {
 fn rewind_directory(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
     let number = directory_number(vm)?;
-    let directories = vm.modules.state::<Directories>();
-    let (path, entries) = directories.open.get_mut(&number).ok_or(Failure::OsError)?;
-    *entries = std::fs::read_dir(path).map_err(|_| Failure::OsError)?;
+    let taken = vm.modules.state::<Directories>().open.get(&number).map(|(path, _)| path.clone());
+    let path = taken.ok_or_else(|| vm.os_failure(refusal::CORRUPT_VALUE))?;
+    let entries = std::fs::read_dir(&path);
+    let entries = entries.map_err(|_| vm.os_failure(refusal::CANNOT_OPEN_DIRECTORY))?;
+    vm.modules.state::<Directories>().open.insert(number, (path, entries));
     read_directory(vm)
 }
 

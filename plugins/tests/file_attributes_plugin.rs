@@ -41,7 +41,7 @@ fn attributes_of_files_and_links() {
     let now = clock::local_microseconds() / 1_000_000;
     assert!((now - modified.as_integer().expect("small")).abs() < 120);
     let result = call(&mut vm, "primitiveFileAttribute", &[none, int(8)]);
-    assert_eq!(result, Err(Failure::OsError));
+    assert_eq!((result, vm.take_os_error()), (Err(Failure::OsError), Some(-3)));
     for number in [0, 17, -1] {
         let result = call(&mut vm, "primitiveFileAttribute", &[file, int(number)]);
         assert_eq!(result, Err(Failure::BadArgument));
@@ -54,7 +54,7 @@ fn attributes_of_files_and_links() {
     assert_eq!(stat[1].as_integer().expect("a mode") & 0xF000, 0xA000);
     assert_eq!(slots(&vm, both[1])[0], yes);
     let result = call(&mut vm, "primitiveFileAttributes", &[file, int(0)]);
-    assert_eq!(result, Err(Failure::OsError));
+    assert_eq!((result, vm.take_os_error()), (Err(Failure::OsError), Some(-6)));
     let masks = call(&mut vm, "primitiveFileMasks", &[]).expect("known");
     assert_eq!(slots(&vm, masks)[5], int(0x4000));
 }
@@ -69,7 +69,11 @@ fn modes_are_changed() {
     let metadata = std::fs::metadata(directory.path().join("f")).expect("there");
     assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
     let result = call(&mut vm, "primitiveChangeMode", &[file, int(-1)]);
-    assert_eq!(result, Err(Failure::BadArgument));
+    assert_eq!((result, vm.take_os_error()), (Err(Failure::BadArgument), None));
+    let none = path(&mut vm, &directory, "none");
+    let result = call(&mut vm, "primitiveChangeMode", &[none, int(0o640)]);
+    let number = Some(i64::from(libc::ENOENT));
+    assert_eq!((result, vm.take_os_error()), (Err(Failure::OsError), number));
 }
 
 #[test]
@@ -96,7 +100,22 @@ fn directories_are_streams_of_entries() {
     assert_ne!(call(&mut vm, "primitiveRewinddir", &[handle]), Ok(nil));
     assert_eq!(call(&mut vm, "primitiveClosedir", &[handle]), Ok(handle));
     assert_eq!(call(&mut vm, "primitiveReaddir", &[handle]), Err(Failure::OsError));
+    assert_eq!(vm.take_os_error(), Some(-17), "closing ends the session of the handle");
     assert_eq!(call(&mut vm, "primitiveReaddir", &[name]), Err(Failure::BadArgument));
+}
+
+#[test]
+fn a_directory_whose_entry_cannot_be_looked_at_leaves_no_number_behind() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::os::unix::fs::symlink("nowhere", directory.path().join("l")).expect("made");
+    let mut vm = fresh();
+    let name = string(&mut vm, directory.path().to_str().expect("UTF-8"));
+    let entry = call(&mut vm, "primitiveOpendir", &[name]).expect("there");
+    assert_eq!(slots(&vm, entry)[1], vm.heap.nil(), "no attributes");
+    assert_eq!(vm.take_os_error(), None);
+    let none = path(&mut vm, &directory, "none");
+    assert_eq!(call(&mut vm, "primitiveOpendir", &[none]), Err(Failure::OsError));
+    assert_eq!(vm.take_os_error(), Some(-9));
 }
 
 #[test]
