@@ -1,6 +1,8 @@
 //! What once went wrong in the Cuis image, and what is easily got wrong: deep recursion, exceptions,
 //! processes, contexts as objects (`control.st`); become, classes that change shape, methods that are
-//! replaced while they run, weak references, objects too large (`memory.st`).
+//! replaced while they run, weak references, objects too large (`memory.st`); weak arrays, ephemerons,
+//! finalization (`lifetimes.st`); classes and receivers that change under running methods, simulation
+//! and stepping of code (`active.st`).
 //!
 //! The image is found as `real_image` says; without one (never in CI) these tests do nothing.
 
@@ -56,4 +58,24 @@ fn memory() {
 #[test]
 fn memory_with_the_heap_checked() {
     assert_all_so("memory.st", &["-leakcheck", "3", "-eden", "1m"]);
+}
+
+#[test]
+fn lifetimes() {
+    assert_all_so("lifetimes.st", &[]);
+}
+
+#[test]
+fn lifetimes_with_the_heap_checked() {
+    assert_all_so("lifetimes.st", &["-leakcheck", "3", "-eden", "1m"]);
+}
+
+#[test]
+fn active() {
+    assert_all_so("active.st", &[]);
+}
+
+#[test]
+fn active_with_few_stack_pages_and_a_small_eden() {
+    assert_all_so("active.st", &["-stackpages", "8", "-eden", "1m"]);
 }
