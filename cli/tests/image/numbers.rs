@@ -16,10 +16,13 @@ use crate::place::Place;
 const NUMBERS: &str = include_str!("scripts/numbers.st");
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// A question, as a line of the script's input, and what is wrong with an answer.
+/// What is wrong with an answer, if something is.
+type Fault = dyn Fn(&str) -> Option<String>;
+
+/// A question, as a line of the script's input.
 struct Question {
     line: String,
-    fault: Box<dyn Fn(&str) -> Option<String>>,
+    fault: Box<Fault>,
 }
 
 fn count() -> usize {
