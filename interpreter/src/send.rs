@@ -43,6 +43,13 @@ pub enum Missing {
     Object(Oop),
 }
 
+/// `code` if it takes so many arguments. A frame for another number of them would not fit over what is
+/// on the stack.
+fn taking(code: CodeRef, num_args: usize) -> Result<CodeRef, Missing> {
+    let fits = usize::from(code.get().num_args) == num_args;
+    if fits { Ok(code) } else { Err(Missing::NotUnderstood) }
+}
+
 impl Vm {
     /// The translation of `method`, which is well formed, made at the first call.
     pub fn code_for(&mut self, method: Oop) -> CodeRef {
@@ -60,9 +67,12 @@ impl Vm {
     }
 
     fn action_for(&mut self, method: Oop, number: u16) -> Action {
+        let takes_arguments = method::header(self.heap.memory(), method).num_args() > 0;
         match number {
             // 198 and 199 mark methods for unwinding and for handlers.
             0 | 198 | 199 => Action::Activate,
+            // These leave alone what is above the receiver.
+            256..=519 if takes_arguments => Action::Activate,
             83 => Action::Perform,
             201..=205 | 207 | 209 | 221 | 222 => Action::Evaluate,
             NAMED => match self.named_primitive(method) {
@@ -123,7 +133,7 @@ impl Vm {
     pub fn send(&mut self, selector: Oop, num_args: usize, site: Option<Ip>) {
         let selector = self.heap.follow(selector);
         let class = self.receiver_class(num_args);
-        match self.find_code(class, selector) {
+        match self.find_code(class, selector).and_then(|code| taking(code, num_args)) {
             Ok(code) => {
                 if let Some(site) = site {
                     site.set_cache(class, code);
@@ -154,7 +164,7 @@ impl Vm {
     pub fn send_above(&mut self, start: Oop, selector: Oop, num_args: usize, site: Option<Ip>) {
         let selector = self.heap.follow(selector);
         let class = self.receiver_class(num_args);
-        match self.look_up(start, selector) {
+        match self.look_up(start, selector).and_then(|code| taking(code, num_args)) {
             Ok(code) => {
                 if let Some(site) = site {
                     site.set_cache(class, code);
