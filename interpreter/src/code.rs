@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 use crate::failure::Failure;
 use crate::operation::Word;
 use crate::primitive::PrimitiveResult;
+use crate::translate::Depths;
 use crate::vm::Vm;
 
 /// What a send does with the method that it found.
@@ -69,6 +70,8 @@ pub struct MethodCode {
     words: Box<[Cell<Word>]>,
     /// For each word, the offset of its bytecode from the method's first slot.
     offsets: Box<[u32]>,
+    /// How deep the stack is at each word.
+    pub depths: Depths,
     /// Number of arguments.
     pub num_args: u8,
     /// Arguments and temporaries together.
@@ -168,6 +171,7 @@ impl MethodCode {
             method,
             words: words.into_iter().map(Cell::new).collect(),
             offsets: offsets.into_boxed_slice(),
+            depths: Depths::default(),
             num_args: 0,
             num_temps: 0,
             frame_words: 0,
@@ -193,6 +197,13 @@ impl MethodCode {
     pub fn word_at(&self, offset: u32) -> Option<usize> {
         let index = self.offsets.partition_point(|at| *at < offset);
         (index < self.offsets.len()).then_some(index)
+    }
+
+    /// The number of arguments, temporaries and operands with which a frame may go on at word `index`,
+    /// which is about to be entered with `depth` of them; `None` when it must not be.
+    #[inline]
+    pub fn expected_depth(&self, index: usize, depth: usize) -> Option<usize> {
+        self.depths.expected(&self.words, index, depth)
     }
 }
 

@@ -9,10 +9,21 @@ use std::ops::Range;
 
 use rowel_objmem::{Address, Oop};
 
+use crate::frame;
+use crate::layout::context;
+
 /// Bytes of a stack page.
 pub const PAGE_BYTES: u64 = 32 << 10;
-/// Words kept free above a page's limit: the largest frame fits there when the limit was passed.
-pub const HEADROOM_WORDS: u64 = 128;
+/// Words kept free above a page's limit: when the limit was passed, the new frame has been laid. It may
+/// lie over as many operands beyond its caller's end as a context has slots, should the image have
+/// answered what it was asked, or resumed a context with more operands than its code takes.
+pub const HEADROOM_WORDS: u64 = 192;
+
+/// Words that an activation writes: a header, the receiver, and as many temporaries as a method's header
+/// can tell.
+const LAID_WORDS: u64 = frame::FIRST_TEMP / frame::WORD + 64;
+
+const _: () = assert!(HEADROOM_WORDS > context::LARGE_SLOTS as u64 + LAID_WORDS);
 
 /// Index of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +68,7 @@ impl StackZone {
             let base = zone.start.plus(index * PAGE_BYTES);
             StackPage {
                 base,
-                limit: base.plus(PAGE_BYTES - HEADROOM_WORDS * crate::frame::WORD),
+                limit: base.plus(PAGE_BYTES - HEADROOM_WORDS * frame::WORD),
                 caller_context: Oop::ZERO,
                 head_fp: Address(0),
                 head_sp: base,

@@ -106,7 +106,10 @@ impl Machine<'_> {
         } else if class == class_index::FULL_BLOCK_CLOSURE {
             let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
             let (code, _) = self.vm.blocks.get(method, Oop::ZERO)?;
-            if u64::from(code.get().num_args) != num_args {
+            let room = u64::from(code.get().num_temps) - u64::from(code.get().num_args);
+            let copied =
+                self.memory.slot_count(block).saturating_sub(closure::FULL_FIRST_COPIED as u64);
+            if u64::from(code.get().num_args) != num_args || copied > room {
                 return None;
             }
             let receiver = self.followed(self.memory.fetch(block, closure::FULL_RECEIVER));
@@ -127,6 +130,11 @@ impl Machine<'_> {
         let method = self.memory.fetch(outer, context::METHOD);
         let start = self.memory.fetch(block, closure::START_PC);
         let (code, word) = self.vm.blocks.get(method, start)?;
+        let copied = self.memory.slot_count(block).saturating_sub(closure::FIRST_COPIED as u64);
+        let depth = (num_args + copied) as usize;
+        if code.get().expected_depth(word, depth) != Some(depth) {
+            return None;
+        }
         let receiver = self.followed(self.memory.fetch(outer, context::RECEIVER));
         Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
     }

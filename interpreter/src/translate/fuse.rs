@@ -4,16 +4,19 @@
 //! return may lead to them, and a fused operation whose fast case does not apply does its own part and
 //! goes on with them. So nothing but speed depends on this pass.
 
+use super::depth::Depths;
 use crate::operation::{OPERATIONS, Operation as Op, Word};
 
-/// Put fused operations over the pairs in `words` that have one.
-pub(super) fn fuse(words: &mut [Word]) {
+/// Put fused operations over the pairs in `words` that have one. Code that no path reaches stays as it
+/// is: should it be entered nevertheless, it may yet turn out to be illegal.
+pub(super) fn fuse(words: &mut [Word], depths: &Depths) {
     let mut index = 0;
     while index < words.len() {
         let first = words[index];
         let operation = Op::from_number(first.op());
         let size = OPERATIONS[usize::from(first.op())].1;
-        if let Some(second) = words.get(index + size)
+        if depths.is_reached(index)
+            && let Some(second) = words.get(index + size)
             && let Some(fused) = fused(operation, Op::from_number(second.op()))
         {
             words[index] = Word::new(fused, first.a(), first.b(), first.c());
