@@ -26,6 +26,7 @@ fn quit(vm: &mut Vm) -> Result<(), Failure> {
 
 /// Save the image under its name. The saved image goes on with the answer true, this one with false.
 fn snapshot(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let mut header = vm.host.header.ok_or(Failure::Unsupported)?;
     vm.collect_garbage(true);
     let path = vm.host.image_path.clone();
