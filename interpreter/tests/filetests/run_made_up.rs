@@ -15,7 +15,7 @@ fn count_collections(vm: &mut Vm, _full: bool) {
     let count = vm.modules.state::<Collections>();
     count.0 += 1;
     let count = count.0;
-    if count % 50 == 0 {
+    if count.is_multiple_of(50) {
         assert_eq!(vm.check_heap(), [], "after {count} collections");
     }
     vm.leaving |= count >= MOST_COLLECTIONS;
@@ -35,7 +35,7 @@ const MOST_COLLECTIONS: usize = 300;
 pub fn run_made_up(choose: &mut dyn FnMut() -> u8) {
     let mut choices = Choices(choose);
     let case = made_up::case(&mut choices);
-    let mode = if choose() % 2 == 0 { Mode::Stress } else { Mode::SmallStack };
+    let mode = if choose().is_multiple_of(2) { Mode::Stress } else { Mode::SmallStack };
     // Some jumps are too far for the bytecode, some values use up the memory.
     let Ok(mut world) = World::new(&case, mode) else { return };
     world.vm.after_collection = Some(count_collections);
