@@ -15,7 +15,7 @@ use rowel_objmem::{ClassIndex, Oop};
 use rustc_hash::FxHashMap;
 
 use crate::failure::Failure;
-use crate::operation::Word;
+use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
 use crate::vm::Vm;
 
@@ -106,8 +106,7 @@ pub struct BlockCache {
 struct BlockEntry {
     method: Oop,
     start: Oop,
-    code: Option<CodeRef>,
-    word: usize,
+    code: Option<(CodeRef, Ip)>,
 }
 
 /// Entries of a [`BlockCache`]; a power of two.
@@ -115,7 +114,7 @@ const BLOCK_ENTRIES: usize = 1024;
 
 impl Default for BlockCache {
     fn default() -> Self {
-        let empty = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None, word: 0 };
+        let empty = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None };
         BlockCache { entries: Box::new([empty; BLOCK_ENTRIES]) }
     }
 }
@@ -127,20 +126,16 @@ impl BlockCache {
     }
 
     /// The code cached for a block of `method` that starts at pc `start` (as its closure has it; zero
-    /// where the method is the block's own), and the word at which it starts.
+    /// where the method is the block's own), and where in it the block starts.
     #[inline(always)]
-    pub fn get(&self, method: Oop, start: Oop) -> Option<(CodeRef, usize)> {
+    pub fn get(&self, method: Oop, start: Oop) -> Option<(CodeRef, Ip)> {
         let entry = &self.entries[Self::slot(method, start)];
-        if entry.method == method && entry.start == start {
-            entry.code.map(|code| (code, entry.word))
-        } else {
-            None
-        }
+        if entry.method == method && entry.start == start { entry.code } else { None }
     }
 
     /// Cache `code` from `word` on for a block of `method` that starts at `start`.
     pub fn put(&mut self, method: Oop, start: Oop, code: CodeRef, word: usize) {
-        let entry = BlockEntry { method, start, code: Some(code), word };
+        let entry = BlockEntry { method, start, code: Some((code, code.ip_at(word))) };
         self.entries[Self::slot(method, start)] = entry;
     }
 
@@ -257,13 +252,24 @@ impl Ip {
         CodeRef::from_word(self.advanced(2).word().0)
     }
 
-    /// Fill the inline cache of the send here.
+    /// Fill the inline cache of the send here, and make the send one that does what `code` takes.
     #[inline]
     pub fn set_cache(self, class: ClassIndex, code: CodeRef) {
         // SAFETY: a send takes three words (see the operation table), all of live code.
-        let cache = unsafe { (&*self.0.add(1), &*self.0.add(2)) };
-        cache.0.set(Word(u64::from(class.0)));
-        cache.1.set(Word(code.to_word()));
+        let (send, cached_class, cached_code) =
+            unsafe { (&*self.0, &*self.0.add(1), &*self.0.add(2)) };
+        cached_class.set(Word(u64::from(class.0)));
+        cached_code.set(Word(code.to_word()));
+        let word = send.get();
+        if Op::from_number(word.op()).is_plain_send() {
+            let operation = match code.get().action {
+                Action::Value(_) => Op::SendPrimitive,
+                Action::Evaluate => Op::SendEvaluate,
+                Action::AnswerReceiver | Action::AnswerVariable(_) => Op::SendAccessor,
+                _ => Op::Send,
+            };
+            send.set(Word::new(operation, word.a(), word.b(), word.c()));
+        }
     }
 
     /// The counter as a stack word.

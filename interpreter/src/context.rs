@@ -263,7 +263,6 @@ impl Vm {
         let page = *self.zone.page(index);
         let ip = Ip::from_word(self.heap.load(page.head_fp.plus(frame::SAVED_PC)));
         self.registers = Registers::new(ip, page.head_sp, page.head_fp);
-        self.set_stack_limit(page.limit);
     }
 
     /// Go on in `context`, wherever it is. The page active so far has been written back or freed.

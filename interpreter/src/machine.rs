@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use crate::code::{CodeRef, Ip, MethodCode};
 use crate::frame::{self, WORD};
 use crate::layout::closure;
+use crate::stack::PAGE_BYTES;
 use crate::vm::{Registers, Vm};
 
 /// A VM with its registers taken out.
@@ -109,7 +110,7 @@ impl<'v> Machine<'v> {
     }
 
     /// Lay a frame for the closure `block` over it and its arguments; the program counter is where
-    /// the caller goes on. The copied values start at slot `first_copied`; the code at word `start`.
+    /// the caller goes on. The copied values start at slot `first_copied`; its code at `start`.
     /// Answers whether the stack limit was passed.
     #[inline(always)]
     pub(crate) fn activate_block(
@@ -118,7 +119,7 @@ impl<'v> Machine<'v> {
         block: Oop,
         receiver: Oop,
         first_copied: usize,
-        start: usize,
+        start: Ip,
     ) -> bool {
         let method = code.get();
         self.memory.store(self.fp.plus(frame::SAVED_PC), self.ip.to_word());
@@ -137,7 +138,7 @@ impl<'v> Machine<'v> {
         if is_full {
             self.push_nils(u64::from(method.num_temps).saturating_sub(num_args + copied as u64));
         }
-        self.ip = code.ip_at(start);
+        self.ip = start;
         self.is_past_limit(method)
     }
 
@@ -180,7 +181,7 @@ impl<'v> Machine<'v> {
     #[inline(always)]
     fn is_past_limit(&self, method: &MethodCode) -> bool {
         let end = self.fp.plus(u64::from(method.frame_words) * WORD);
-        end.0 > self.vm.stack_limit.load(Ordering::Relaxed)
+        end.0 % PAGE_BYTES > self.vm.stack_limit.load(Ordering::Relaxed)
     }
 
     /// Return `value` to the caller's frame. False when this is the base frame of its page or has a

@@ -11,8 +11,12 @@ use rowel_objmem::{Address, Oop};
 
 /// Bytes of a stack page.
 pub const PAGE_BYTES: u64 = 32 << 10;
-/// Words kept free above a page's limit: the largest frame fits there when the limit was passed.
+/// Words kept free above [`PAGE_LIMIT`]: the largest frame fits there when the limit was passed.
 pub const HEADROOM_WORDS: u64 = 128;
+
+/// A frame that ends further from the start of its page than this does not fit: the limit that the
+/// running code compares with, the same for every page.
+pub const PAGE_LIMIT: u64 = PAGE_BYTES - HEADROOM_WORDS * crate::frame::WORD;
 
 /// Index of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +27,6 @@ pub struct PageIndex(pub u16);
 pub struct StackPage {
     /// First byte.
     pub base: Address,
-    /// A frame that ends above this does not fit.
-    pub limit: Address,
     /// The context that the base frame returns to; nil for none.
     pub caller_context: Oop,
     /// The innermost frame, up to date unless the page is the active one. 0 when the page is free.
@@ -50,21 +52,22 @@ impl StackPage {
 }
 
 impl StackZone {
-    /// Cut `zone` into pages, all free. What does not fill a page is left over.
+    /// Cut `zone` into pages, all free, whose addresses are multiples of their size. What does not
+    /// fill a page is left over.
     pub fn new(zone: Range<Address>) -> StackZone {
-        let count = zone.end.offset_from(zone.start) / PAGE_BYTES;
+        let start = Address(zone.start.0.next_multiple_of(PAGE_BYTES));
+        let count = zone.end.0.saturating_sub(start.0) / PAGE_BYTES;
         let pages = (0..count).map(|index| {
-            let base = zone.start.plus(index * PAGE_BYTES);
+            let base = start.plus(index * PAGE_BYTES);
             StackPage {
                 base,
-                limit: base.plus(PAGE_BYTES - HEADROOM_WORDS * crate::frame::WORD),
                 caller_context: Oop::ZERO,
                 head_fp: Address(0),
                 head_sp: base,
                 last_used: 0,
             }
         });
-        StackZone { start: zone.start, pages: pages.collect(), clock: 0 }
+        StackZone { start, pages: pages.collect(), clock: 0 }
     }
 
     /// The page.

@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::method_cache::MethodCache;
 use crate::primitive::{Modules, Primitive, PrimitiveResult};
 use crate::signals::Signals;
-use crate::stack::{PageIndex, StackZone};
+use crate::stack::{PAGE_LIMIT, PageIndex, StackZone};
 use crate::timer::Timer;
 
 /// Everything an isolate needs to run Smalltalk. Nothing of it is global.
@@ -28,7 +28,7 @@ pub struct Vm {
     pub active_page: PageIndex,
     /// Registers, up to date whenever the dispatch loop has called out of itself.
     pub registers: Registers,
-    /// A frame that ends above this does not fit; 0 asks for attention at the next send or back jump.
+    /// [`PAGE_LIMIT`], or 0 to ask for attention at the next send or back jump.
     pub stack_limit: Arc<AtomicU64>,
     /// All translated code.
     pub code: CodeStore,
@@ -40,8 +40,6 @@ pub struct Vm {
     pub(crate) young_code: Vec<CodeRef>,
     /// Whether the lookup cache may hold young selectors.
     pub(crate) cache_has_young: bool,
-    /// The stack limit of the active page, when nobody asks for attention.
-    pub(crate) page_limit: u64,
     /// The timer behind Delay.
     pub timer: Timer,
     /// Bytes below which the image wants its low space semaphore signalled; 0 for never.
@@ -117,8 +115,7 @@ impl Vm {
         heap.attention = stack_limit.clone();
         let active_page = zone.claim(None).expect("a fresh zone has a free page");
         let base = zone.page(active_page).base;
-        let page_limit = zone.page(active_page).limit.0;
-        stack_limit.store(page_limit, Ordering::Relaxed);
+        stack_limit.store(PAGE_LIMIT, Ordering::Relaxed);
         Vm {
             heap,
             stack_limit,
@@ -131,7 +128,6 @@ impl Vm {
             blocks: BlockCache::default(),
             young_code: Vec::new(),
             cache_has_young: false,
-            page_limit,
             timer,
             low_space_threshold: 0,
             highest_ready: usize::MAX,

@@ -75,6 +75,24 @@ fn binary(operation: Op) -> Vec<Word> {
     words
 }
 
+/// What `fused`, over an operation `plain` and the next, stands in, with as much dropped as was pushed.
+fn fused_body(fused: Op, plain: Op) -> Vec<Word> {
+    let drop = op(Op::Pop, 0, 0, 0);
+    let mut words = vec![op(fused, 0, OTHER, 0)];
+    match fused {
+        Op::PushTempAndSend | Op::PushReceiverAndSend => words.extend(sized(Op::Send, 0, 0, 0)),
+        _ => words.push(op(Op::PushTemp, 0, OTHER, 0)),
+    }
+    words.push(drop);
+    match plain {
+        // Something to drop comes before it.
+        Op::Pop => words.insert(0, op(Op::PushTemp, 0, OTHER, 0)),
+        _ if fused == Op::PushReceiverAndTemp => words.push(drop),
+        _ => {}
+    }
+    words
+}
+
 #[test]
 fn no_operation_leaves_anything_on_the_native_stack() {
     let drop = || op(Op::Pop, 0, 0, 0);
@@ -127,6 +145,25 @@ fn no_operation_leaves_anything_on_the_native_stack() {
         drop(),
         drop(),
     ]);
+    for (fused, plain) in [
+        (Op::PushReceiverAndTemp, Op::PushReceiver),
+        (Op::PopAndPushTemp, Op::Pop),
+        (Op::PushTempAndSend, Op::PushTemp),
+        (Op::PushReceiverAndSend, Op::PushReceiver),
+    ] {
+        bodies.push(fused_body(fused, plain));
+    }
+    let mut is_nil = vec![op(Op::PushReceiver, 0, 0, 0), op(Op::IsNil, 0, 0, 0)];
+    is_nil.extend([op(Op::Identical, 0, 0, 0), drop()]);
+    bodies.push(is_nil);
+    let mut increment = vec![op(Op::IncrementTemp, 0, OTHER, 0), op(Op::PushInteger, 0, 0, 1)];
+    increment.extend(sized(Op::Add, 1, 0, 0));
+    increment.push(op(Op::StoreTemp, 1, OTHER, 0));
+    bodies.push(increment);
+    let mut less = vec![op(Op::TempLessOrEqualTemp, 0, OTHER, 0), op(Op::PushTemp, 0, OTHER, 0)];
+    less.extend(sized(Op::LessOrEqual, 1, 0, 0));
+    less.push(drop());
+    bodies.push(less);
     bodies.push(vec![op(Op::PushTemp, 0, OTHER, 0), op(Op::StoreTemp, 1, OTHER, 0)]);
     bodies.push(vec![op(Op::PushTemp, 0, OTHER, 0), op(Op::Duplicate, 0, 0, 0), drop(), drop()]);
     bodies.push(vec![op(Op::PushTrue, 0, 0, 0), op(Op::JumpIfTrue, 0, 0, 0)]);

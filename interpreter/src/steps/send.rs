@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::frame::WORD;
 use crate::layout::{closure, context};
 use crate::machine::Machine;
-use crate::operation::{Operation as Op, Word};
+use crate::operation::{Word, selector};
 use crate::primitive::PrimitiveResult;
 use crate::steps::SEND_WORDS;
 use crate::vm::Vm;
@@ -35,6 +35,79 @@ impl Machine<'_> {
         if u64::from(class.0) == self.ip.cached_class() { self.ip.cached_code() } else { None }
     }
 
+    /// A send that found a primitive.
+    #[inline(always)]
+    pub(crate) fn send_primitive(&mut self, word: Word) -> Step {
+        let num_args = u64::from(word.a());
+        let Some(code) = self.cached_for(num_args) else {
+            return Step::OtherSend;
+        };
+        let Action::Value(function) = code.get().action else {
+            return Step::OtherSend;
+        };
+        self.ip = self.ip.advanced(SEND_WORDS);
+        match self.outside(|vm| vm.call_primitive(function, num_args as usize)) {
+            Some(value) => {
+                self.replace(num_args + 1, value);
+                Step::Next
+            }
+            None => self.failed(code, num_args),
+        }
+    }
+
+    /// A send that found a method which answers the receiver or one of its instance variables.
+    #[inline(always)]
+    pub(crate) fn send_accessor(&mut self) -> Step {
+        let Some(code) = self.cached_for(0) else {
+            return Step::OtherSend;
+        };
+        match code.get().action {
+            Action::AnswerReceiver => self.next(SEND_WORDS),
+            Action::AnswerVariable(index) => {
+                let receiver = self.peek(0);
+                if self.vm.is_context(receiver) {
+                    return Step::OtherSend;
+                }
+                let value = self.memory.fetch(receiver, usize::from(index));
+                self.replace(1, value);
+                self.next(SEND_WORDS)
+            }
+            _ => Step::OtherSend,
+        }
+    }
+
+    /// A send that found the evaluation of a closure.
+    #[inline(always)]
+    pub(crate) fn send_evaluate(&mut self, word: Word) -> Step {
+        let num_args = u64::from(word.a());
+        let block = self.peek(num_args);
+        if u64::from(self.memory.class_index(block).0) != self.ip.cached_class() {
+            return Step::OtherSend;
+        }
+        let site = self.ip;
+        self.ip = site.advanced(SEND_WORDS);
+        match self.evaluate_cached(block, num_args) {
+            Some(false) => Step::Next,
+            Some(true) => Step::Attend,
+            None => {
+                self.ip = site;
+                Step::OtherSend
+            }
+        }
+    }
+
+    /// Push `value` and do the send that follows, if it is no more than the making of a frame.
+    #[inline(always)]
+    pub(crate) fn push_and_send(&mut self, value: Oop) -> Step {
+        self.push(value);
+        self.ip = self.ip.advanced(1);
+        match self.send(self.ip.word()) {
+            // The send itself sees to that.
+            Step::OtherSend => Step::Next,
+            step => step,
+        }
+    }
+
     /// Any other send: through a primitive, or to be looked up.
     #[inline(always)]
     pub(crate) fn send_otherwise(&mut self, word: Word) -> Step {
@@ -45,12 +118,6 @@ impl Machine<'_> {
         let receiver = self.peek(num_args);
         self.ip = self.ip.advanced(SEND_WORDS);
         match code.get().action {
-            Action::AnswerReceiver => Step::Next,
-            Action::AnswerVariable(index) if !self.vm.is_context(receiver) => {
-                let value = self.memory.fetch(receiver, usize::from(index));
-                self.replace(1, value);
-                Step::Next
-            }
             Action::AnswerInteger(value) => {
                 self.replace(1, Oop::small_integer(i64::from(value)));
                 Step::Next
@@ -105,12 +172,12 @@ impl Machine<'_> {
             self.evaluate_embedded(block, num_args)
         } else if class == class_index::FULL_BLOCK_CLOSURE {
             let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-            let (code, _) = self.vm.blocks.get(method, Oop::ZERO)?;
+            let (code, start) = self.vm.blocks.get(method, Oop::ZERO)?;
             if u64::from(code.get().num_args) != num_args {
                 return None;
             }
             let receiver = self.followed(self.memory.fetch(block, closure::FULL_RECEIVER));
-            Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+            Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, start))
         } else {
             None
         }
@@ -126,9 +193,9 @@ impl Machine<'_> {
         }
         let method = self.memory.fetch(outer, context::METHOD);
         let start = self.memory.fetch(block, closure::START_PC);
-        let (code, word) = self.vm.blocks.get(method, start)?;
+        let (code, start) = self.vm.blocks.get(method, start)?;
         let receiver = self.followed(self.memory.fetch(outer, context::RECEIVER));
-        Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
+        Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, start))
     }
 
     /// The object that `oop` refers to once forwarders are followed.
@@ -196,12 +263,12 @@ impl Vm {
     fn send_from_site(&mut self, site: Ip, word: Word) {
         let index = usize::from(word.b());
         let num_args = usize::from(word.a());
-        match Op::from_number(word.op()) {
-            Op::Send => {
+        match word.c() {
+            selector::LITERAL => {
                 let selector = self.running_literal(index);
                 self.send(selector, num_args, Some(site));
             }
-            Op::SendSuper => {
+            selector::SUPER => {
                 let selector = self.running_literal(index);
                 let start = self.class_above_method();
                 self.send_above(start, selector, num_args, Some(site));
