@@ -79,6 +79,9 @@ pub struct MethodCode {
     pub primitive: u16,
     /// What a send of it does.
     pub action: Action,
+    /// Whether a send of it needs no more than a frame, and that is laid without loops: see
+    /// [`MethodCode::is_simple`].
+    simple: bool,
     /// Whether sends no longer find it: its method has changed, or it is another's now.
     retired: bool,
     /// Whether the code starts by storing the failure code of its primitive in a temporary.
@@ -94,6 +97,11 @@ pub struct CodeRef(NonNull<MethodCode>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Ip(*const Cell<Word>);
+
+/// The most arguments of a method whose frame is laid without loops.
+pub const SIMPLE_ARGS: u8 = 2;
+/// The most temporaries of such a method, besides its arguments.
+pub const SIMPLE_TEMPS: u8 = 2;
 
 /// Where the code of the blocks evaluated last starts: what [`CodeStore::of_method`] and
 /// [`MethodCode::word_at`] would answer, sooner.
@@ -112,10 +120,13 @@ struct BlockEntry {
 /// Entries of a [`BlockCache`]; a power of two.
 const BLOCK_ENTRIES: usize = 1024;
 
+impl BlockEntry {
+    const EMPTY: BlockEntry = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None };
+}
+
 impl Default for BlockCache {
     fn default() -> Self {
-        let empty = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None };
-        BlockCache { entries: Box::new([empty; BLOCK_ENTRIES]) }
+        BlockCache { entries: Box::new([BlockEntry::EMPTY; BLOCK_ENTRIES]) }
     }
 }
 
@@ -141,7 +152,7 @@ impl BlockCache {
 
     /// Forget everything.
     pub fn flush(&mut self) {
-        *self = BlockCache::default();
+        self.entries.fill(BlockEntry::EMPTY);
     }
 }
 
@@ -168,9 +179,17 @@ impl MethodCode {
             frame_words: 0,
             primitive: 0,
             action: Action::Activate,
+            simple: false,
             retired: false,
             wants_failure_code: false,
         }
+    }
+
+    /// Whether a send of it needs no more than a frame, with at most [`SIMPLE_ARGS`] arguments and
+    /// [`SIMPLE_TEMPS`] temporaries besides.
+    #[inline(always)]
+    pub fn is_simple(&self) -> bool {
+        self.simple
     }
 
     /// A copy of the words as they are now.
@@ -287,7 +306,10 @@ impl Ip {
 
 impl CodeStore {
     /// Take ownership of `code`; it stays where it is until freed.
-    pub fn add(&mut self, code: MethodCode) -> CodeRef {
+    pub fn add(&mut self, mut code: MethodCode) -> CodeRef {
+        code.simple = matches!(code.action, Action::Activate)
+            && code.num_args <= SIMPLE_ARGS
+            && code.num_temps <= code.num_args + SIMPLE_TEMPS;
         let code = NonNull::from(Box::leak(Box::new(code)));
         self.all.push(code);
         CodeRef(code)

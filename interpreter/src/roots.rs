@@ -91,7 +91,7 @@ impl Vm {
         if std::mem::take(&mut self.cache_has_young) {
             self.cache.flush();
         }
-        self.blocks.flush();
+        self.forget_places();
         Ok(())
     }
 
@@ -113,14 +113,14 @@ impl Vm {
         if self.heap.gc.compactions != before.0 || !self.young_code.is_empty() {
             self.code.reindex();
         }
+        self.cache.flush();
+        self.forget_places();
         outcome?;
         self.young_code.clear();
         if self.heap.gc.classes_expunged != before.1 {
             // Class indices may be given to other classes from now on.
             self.code.flush_caches();
         }
-        self.cache.flush();
-        self.blocks.flush();
         self.bury(&dead);
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Vm {
         let dead: rustc_hash::FxHashSet<u64> = dead.iter().map(|code| code.to_word()).collect();
         self.cache.flush();
         self.code.flush_caches();
-        self.blocks.flush();
+        self.forget_places();
         self.code.retain(|code| !dead.contains(&code.to_word()));
     }
 
@@ -141,7 +141,13 @@ impl Vm {
     pub fn flush_caches(&mut self) {
         self.cache.flush();
         self.code.flush_caches();
+        self.forget_places();
+    }
+
+    /// Forget what is known of objects by where they are.
+    fn forget_places(&mut self) {
         self.blocks.flush();
+        self.recent_class = Oop::ZERO;
     }
 
     /// Forget what was found for `selector`.

@@ -36,6 +36,9 @@ pub struct Vm {
     pub cache: MethodCache,
     /// The code of the blocks evaluated last.
     pub blocks: BlockCache,
+    /// The class that an instance was made of last, in its place in the class table and with the slots
+    /// of a class; zero for none.
+    pub(crate) recent_class: Oop,
     /// Code of methods that are still young: a scavenge moves or buries them.
     pub(crate) young_code: Vec<CodeRef>,
     /// Whether the lookup cache may hold young selectors.
@@ -126,6 +129,7 @@ impl Vm {
             code: CodeStore::default(),
             cache: MethodCache::default(),
             blocks: BlockCache::default(),
+            recent_class: Oop::ZERO,
             young_code: Vec::new(),
             cache_has_young: false,
             timer,

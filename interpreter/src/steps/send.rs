@@ -20,9 +20,9 @@ impl Machine<'_> {
     #[inline(always)]
     pub(crate) fn send(&mut self, word: Word) -> Step {
         match self.cached_for(u64::from(word.a())) {
-            Some(code) if matches!(code.get().action, Action::Activate) => {
+            Some(code) if code.get().is_simple() => {
                 let resume = self.ip.advanced(SEND_WORDS);
-                if self.activate(code, resume) { Step::Attend } else { Step::Next }
+                if self.activate_simple(code, resume) { Step::Attend } else { Step::Next }
             }
             _ => Step::OtherSend,
         }
@@ -65,7 +65,7 @@ impl Machine<'_> {
             Action::AnswerReceiver => self.next(SEND_WORDS),
             Action::AnswerVariable(index) => {
                 let receiver = self.peek(0);
-                if self.vm.is_context(receiver) {
+                if self.is_context(receiver) {
                     return Step::OtherSend;
                 }
                 let value = self.memory.fetch(receiver, usize::from(index));
@@ -118,6 +118,15 @@ impl Machine<'_> {
         let receiver = self.peek(num_args);
         self.ip = self.ip.advanced(SEND_WORDS);
         match code.get().action {
+            Action::Activate => {
+                let resume = self.ip;
+                if self.activate(code, resume) { Step::Attend } else { Step::Next }
+            }
+            // The receiver is a context, or another handler would have it.
+            Action::AnswerVariable(index) => {
+                self.outside(|vm| vm.answer_variable(code, usize::from(index)));
+                Step::Next
+            }
             Action::AnswerInteger(value) => {
                 self.replace(1, Oop::small_integer(i64::from(value)));
                 Step::Next
@@ -137,6 +146,12 @@ impl Machine<'_> {
                 None => self.execute_slowly(code, num_args),
             },
             Action::Perform => self.perform(code, num_args),
+            Action::Control(function) => {
+                if !self.outside(|vm| vm.call_control(function, num_args as usize)) {
+                    return self.failed(code, num_args);
+                }
+                self.leaving()
+            }
             _ => self.execute_slowly(code, num_args),
         }
     }
@@ -188,7 +203,7 @@ impl Machine<'_> {
     fn evaluate_embedded(&mut self, block: Oop, num_args: u64) -> Option<bool> {
         let outer = self.memory.fetch(block, closure::OUTER_CONTEXT);
         let count = self.memory.fetch(block, closure::NUM_ARGS);
-        if count != Oop::small_integer(num_args as i64) || !self.vm.is_context(outer) {
+        if count != Oop::small_integer(num_args as i64) || !self.is_context(outer) {
             return None;
         }
         let method = self.memory.fetch(outer, context::METHOD);
@@ -198,9 +213,15 @@ impl Machine<'_> {
         Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, start))
     }
 
+    /// Whether `oop` is a context.
+    #[inline(always)]
+    pub(crate) fn is_context(&self, oop: Oop) -> bool {
+        self.memory.class_index(oop) == class_index::METHOD_CONTEXT
+    }
+
     /// The object that `oop` refers to once forwarders are followed.
     #[inline(always)]
-    fn followed(&self, oop: Oop) -> Oop {
+    pub(crate) fn followed(&self, oop: Oop) -> Oop {
         if self.vm.heap.has_forwarders { self.memory.follow(oop) } else { oop }
     }
 
@@ -254,6 +275,23 @@ impl Vm {
             Err(failure) => {
                 self.failure = failure;
                 None
+            }
+        }
+    }
+
+    /// Call a primitive that changes the registers; false when it failed, as [`Vm::failure`] says.
+    #[inline(always)]
+    fn call_control(
+        &mut self,
+        function: fn(&mut Vm) -> Result<(), Failure>,
+        num_args: usize,
+    ) -> bool {
+        self.argument_count = num_args;
+        match function(self) {
+            Ok(()) => true,
+            Err(failure) => {
+                self.failure = failure;
+                false
             }
         }
     }

@@ -87,11 +87,7 @@ impl Machine<'_> {
 
     #[inline(always)]
     pub(crate) fn push_literal_variable(&mut self, word: Word) -> Step {
-        let association = self.literal(word.b() as usize);
-        if self.memory.is_forwarded(association) {
-            let association = self.memory.follow(association);
-            return self.push_next(self.memory.fetch(association, ASSOCIATION_VALUE));
-        }
+        let association = self.followed(self.literal(word.b() as usize));
         self.push_next(self.memory.fetch(association, ASSOCIATION_VALUE))
     }
 
