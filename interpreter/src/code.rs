@@ -284,7 +284,10 @@ impl Ip {
             let operation = match code.get().action {
                 Action::Value(_) => Op::SendPrimitive,
                 Action::Evaluate => Op::SendEvaluate,
-                Action::AnswerReceiver | Action::AnswerVariable(_) => Op::SendAccessor,
+                Action::AnswerReceiver
+                | Action::AnswerVariable(_)
+                | Action::AnswerInteger(_)
+                | Action::AnswerSpecial(_) => Op::SendQuick,
                 _ => Op::Send,
             };
             send.set(Word::new(operation, word.a(), word.b(), word.c()));

@@ -239,7 +239,7 @@ impl Machine<'_> {
             Op::Size => self.size(),
             Op::Send => self.send(word),
             Op::SendPrimitive => self.send_primitive(word),
-            Op::SendAccessor => self.send_accessor(),
+            Op::SendQuick => self.send_quick(),
             Op::SendEvaluate => self.send_evaluate(word),
             Op::SendDirectedSuper => self.send_directed_super(word),
             Op::PushTwoTemps => self.push_two_temps(word),

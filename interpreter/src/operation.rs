@@ -128,8 +128,8 @@ macro_rules! for_each_operation {
             Send = 3;
             /// A Send that found a primitive which answers a value.
             SendPrimitive = 3;
-            /// A Send that found an accessor of an instance variable, or one that answers the receiver.
-            SendAccessor = 3;
+            /// A Send that found a method which answers the receiver, a variable of it, or a constant.
+            SendQuick = 3;
             /// A Send that found the evaluation of a closure.
             SendEvaluate = 3;
             /// Send literal b with a arguments, looked up above the class on top of the stack.
@@ -252,7 +252,7 @@ macro_rules! define {
             #[inline(always)]
             pub const fn is_plain_send(self) -> bool {
                 use Operation::*;
-                matches!(self, Send | SendPrimitive | SendAccessor | SendEvaluate)
+                matches!(self, Send | SendPrimitive | SendQuick | SendEvaluate)
             }
 
             /// The operation with this number; `Illegal` when there is none.

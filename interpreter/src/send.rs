@@ -8,8 +8,8 @@
 use rowel_objmem::layout::{class_index, special};
 use rowel_objmem::{ClassIndex, Format, Oop};
 
-use crate::context_access::context_inst_var;
 use crate::code::{Action, CodeRef, Ip};
+use crate::context_access::context_inst_var;
 use crate::failure::Failure;
 use crate::frame::{self, WORD};
 use crate::layout::{class, message};

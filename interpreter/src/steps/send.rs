@@ -55,25 +55,28 @@ impl Machine<'_> {
         }
     }
 
-    /// A send that found a method which answers the receiver or one of its instance variables.
+    /// A send that found a method which answers the receiver, a variable of it, or a constant.
     #[inline(always)]
-    pub(crate) fn send_accessor(&mut self) -> Step {
+    pub(crate) fn send_quick(&mut self) -> Step {
         let Some(code) = self.cached_for(0) else {
             return Step::OtherSend;
         };
-        match code.get().action {
-            Action::AnswerReceiver => self.next(SEND_WORDS),
-            Action::AnswerVariable(index) => {
-                let receiver = self.peek(0);
-                if self.is_context(receiver) {
-                    return Step::OtherSend;
-                }
-                let value = self.memory.fetch(receiver, usize::from(index));
-                self.replace(1, value);
-                self.next(SEND_WORDS)
+        let heap = &self.vm.heap;
+        let value = match code.get().action {
+            Action::AnswerReceiver => return self.next(SEND_WORDS),
+            Action::AnswerVariable(index) if !self.is_context(self.peek(0)) => {
+                self.memory.fetch(self.peek(0), usize::from(index))
             }
-            _ => Step::OtherSend,
-        }
+            Action::AnswerInteger(value) => Oop::small_integer(i64::from(value)),
+            Action::AnswerSpecial(index) => match usize::from(index) {
+                special::TRUE => heap.true_object(),
+                special::FALSE => heap.false_object(),
+                _ => heap.nil(),
+            },
+            _ => return Step::OtherSend,
+        };
+        self.replace(1, value);
+        self.next(SEND_WORDS)
     }
 
     /// A send that found the evaluation of a closure.
@@ -125,10 +128,6 @@ impl Machine<'_> {
             // The receiver is a context, or another handler would have it.
             Action::AnswerVariable(index) => {
                 self.outside(|vm| vm.answer_variable(code, usize::from(index)));
-                Step::Next
-            }
-            Action::AnswerInteger(value) => {
-                self.replace(1, Oop::small_integer(i64::from(value)));
                 Step::Next
             }
             Action::Value(function) => {
