@@ -10,6 +10,7 @@ use rowel_objmem::{Address, CollectBoot, Heap, Oop};
 
 use crate::code::{CodeRef, CodeStore};
 use crate::frame::{self, WORD};
+use crate::primitives::vm_module::VmModuleState;
 use crate::stack::StackZone;
 use crate::vm::Vm;
 
@@ -41,6 +42,9 @@ impl Vm {
             self.heap.needs_full_collection = false;
             tracing::warn!("object memory is used up: the collection could not start");
         }
+        if outcome.is_ok() {
+            self.signal_collection();
+        }
         if let Some(check) = self.after_collection {
             check(self, full);
         }
@@ -67,6 +71,14 @@ impl Vm {
         let mut references = Vec::new();
         roots.visit(&mut |oop| references.push(*oop));
         check_with(heap, &references)
+    }
+
+    /// Signal the semaphore that the image wants to have signalled after collections, if it does.
+    fn signal_collection(&mut self) {
+        let index = self.modules.state::<VmModuleState>().gc_semaphore;
+        if let Some(index) = index {
+            self.signals.signaller().signal(index.get());
+        }
     }
 
     /// Collect the nursery.
