@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 use crate::failure::Failure;
 use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
+use crate::translate::Depths;
 use crate::vm::Vm;
 
 /// What a send does with the method that it found.
@@ -69,6 +70,8 @@ pub struct MethodCode {
     words: Box<[Cell<Word>]>,
     /// For each word, the offset of its bytecode from the method's first slot.
     offsets: Box<[u32]>,
+    /// How deep the stack is at each word.
+    pub depths: Depths,
     /// Number of arguments.
     pub num_args: u8,
     /// Arguments and temporaries together.
@@ -114,6 +117,7 @@ pub struct BlockCache {
 struct BlockEntry {
     method: Oop,
     start: Oop,
+    depth: u64,
     code: Option<(CodeRef, Ip)>,
 }
 
@@ -121,7 +125,8 @@ struct BlockEntry {
 const BLOCK_ENTRIES: usize = 1024;
 
 impl BlockEntry {
-    const EMPTY: BlockEntry = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None };
+    const EMPTY: BlockEntry =
+        BlockEntry { method: Oop::ZERO, start: Oop::ZERO, depth: 0, code: None };
 }
 
 impl Default for BlockCache {
@@ -137,16 +142,22 @@ impl BlockCache {
     }
 
     /// The code cached for a block of `method` that starts at pc `start` (as its closure has it; zero
-    /// where the method is the block's own), and where in it the block starts.
+    /// where the method is the block's own) with `depth` arguments and copied values, and where in it
+    /// the block starts.
     #[inline(always)]
-    pub fn get(&self, method: Oop, start: Oop) -> Option<(CodeRef, Ip)> {
+    pub fn get(&self, method: Oop, start: Oop, depth: u64) -> Option<(CodeRef, Ip)> {
         let entry = &self.entries[Self::slot(method, start)];
-        if entry.method == method && entry.start == start { entry.code } else { None }
+        if entry.method == method && entry.start == start && entry.depth == depth {
+            entry.code
+        } else {
+            None
+        }
     }
 
-    /// Cache `code` from `word` on for a block of `method` that starts at `start`.
-    pub fn put(&mut self, method: Oop, start: Oop, code: CodeRef, word: usize) {
-        let entry = BlockEntry { method, start, code: Some((code, code.ip_at(word))) };
+    /// Cache `code` from `word` on for a block of `method` that starts at `start`, which has been seen to
+    /// fit with `depth` arguments and copied values.
+    pub fn put(&mut self, method: Oop, start: Oop, depth: u64, code: CodeRef, word: usize) {
+        let entry = BlockEntry { method, start, depth, code: Some((code, code.ip_at(word))) };
         self.entries[Self::slot(method, start)] = entry;
     }
 
@@ -174,6 +185,7 @@ impl MethodCode {
             method,
             words: words.into_iter().map(Cell::new).collect(),
             offsets: offsets.into_boxed_slice(),
+            depths: Depths::default(),
             num_args: 0,
             num_temps: 0,
             frame_words: 0,
@@ -207,6 +219,13 @@ impl MethodCode {
     pub fn word_at(&self, offset: u32) -> Option<usize> {
         let index = self.offsets.partition_point(|at| *at < offset);
         (index < self.offsets.len()).then_some(index)
+    }
+
+    /// The number of arguments, temporaries and operands with which a frame may go on at word `index`,
+    /// which is about to be entered with `depth` of them; `None` when it must not be.
+    #[inline]
+    pub fn expected_depth(&self, index: usize, depth: usize) -> Option<usize> {
+        self.depths.expected(&self.words, index, depth)
     }
 }
 

@@ -270,6 +270,12 @@ impl Vm {
     /// # Errors
     /// When the context cannot go on; then nothing has changed.
     pub fn resume(&mut self, to: Oop) -> Result<(), NotResumable> {
+        self.resume_before(to, 0)
+    }
+
+    /// As [`resume`](Self::resume), for a caller that then pushes `pushed` values which the code there
+    /// waits for.
+    pub(crate) fn resume_before(&mut self, to: Oop, pushed: usize) -> Result<(), NotResumable> {
         match self.place_of(to) {
             Place::Frame(fp) => {
                 let index = self.zone.page_of(fp).expect("a frame is on the VM stack");
@@ -278,16 +284,16 @@ impl Vm {
                     return Ok(());
                 }
                 self.divorce_page(index);
-                self.resume_from_heap(self.heap.follow(to))
+                self.resume_from_heap(self.heap.follow(to), pushed)
             }
-            Place::Context(context) => self.resume_from_heap(context),
+            Place::Context(context) => self.resume_from_heap(context, pushed),
             Place::Nowhere => Err(NotResumable(to)),
         }
     }
 
     /// Make a base frame for a heap context on a page of its own and go on in it.
-    fn resume_from_heap(&mut self, from: Oop) -> Result<(), NotResumable> {
-        let (code, word, depth) = self.resumable(from).ok_or(NotResumable(from))?;
+    fn resume_from_heap(&mut self, from: Oop, pushed: usize) -> Result<(), NotResumable> {
+        let (code, word, depth) = self.resumable(from, pushed).ok_or(NotResumable(from))?;
         let index = self.claim_page(Some(self.active_page));
         let base = self.zone.page(index).base;
         let memory = self.heap.memory();
@@ -321,8 +327,9 @@ impl Vm {
     }
 
     /// What is needed to go on in a heap context: its code, the word to go on at, the depth of its
-    /// stack. `None` when it cannot go on.
-    fn resumable(&mut self, from: Oop) -> Option<(CodeRef, usize, usize)> {
+    /// stack. `None` when it cannot go on, as its stack will lack what the code there takes even when
+    /// `pushed` more values are on it. More than the code takes is harmless.
+    fn resumable(&mut self, from: Oop, pushed: usize) -> Option<(CodeRef, usize, usize)> {
         let method = self.heap.follow(self.heap.fetch(from, context::METHOD));
         if !method::is_well_formed(self.heap.memory(), method) {
             return None;
@@ -333,7 +340,9 @@ impl Vm {
         let room = (self.heap.slot_count(from) as usize).checked_sub(context::FIRST_TEMP)?;
         let code = self.code_for(method);
         let word = code.get().word_at(u32::try_from(pc - 1).ok()?)?;
-        (depth <= room && depth <= context::LARGE_SLOTS).then_some((code, word, depth))
+        let fits = depth <= room && depth <= context::LARGE_SLOTS - context::FIRST_TEMP;
+        let expected = code.get().expected_depth(word, depth + pushed)?;
+        (fits && expected <= depth + pushed).then_some((code, word, depth))
     }
 
     /// Whether `context` can go on: it is on the stack, or in the heap and not dead.
@@ -343,5 +352,26 @@ impl Vm {
             Place::Context(oop) => self.heap.fetch(oop, context::PC).is_small_integer(),
             Place::Nowhere => false,
         }
+    }
+
+    /// Whether a process can go on in `context`.
+    pub(crate) fn can_resume(&mut self, context: Oop) -> bool {
+        match self.place_of(context) {
+            Place::Frame(fp) => self.can_go_on(fp),
+            Place::Context(oop) => self.resumable(oop, 0).is_some(),
+            Place::Nowhere => false,
+        }
+    }
+
+    /// Whether the frame at `fp` waits for nothing: it was suspended, or what it sent has been forgotten
+    /// and left a value.
+    fn can_go_on(&mut self, fp: Address) -> bool {
+        self.write_back();
+        let memory = self.heap.memory();
+        let depth = self.sp_of(fp).offset_from(fp.plus(frame::FIRST_TEMP)) / WORD;
+        let ip = Ip::from_word(memory.load(fp.plus(frame::SAVED_PC)));
+        let code = CodeRef::from_word(memory.load(fp.plus(frame::CODE))).expect("a frame has code");
+        let expected = code.get().expected_depth(code.index_of(ip), depth as usize);
+        expected.is_some_and(|expected| expected <= depth as usize)
     }
 }

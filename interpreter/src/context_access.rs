@@ -52,7 +52,13 @@ pub fn set_context_inst_var(vm: &mut Vm, object: Oop, index: usize, value: Oop) 
             }
             return Ok(value);
         }
-        vm.with_page_in_heap(fp, |vm| vm.heap.store(object, index, value))?;
+        let mut value = value;
+        vm.with_page_in_heap(fp, |vm| {
+            // The second time, when the running context could not go on so, this restores what was.
+            let old = vm.heap.fetch(object, index);
+            vm.heap.store(object, index, value);
+            value = old;
+        })?;
     } else {
         vm.heap.store(object, index, value);
     }
@@ -114,21 +120,29 @@ fn depth_of(vm: &mut Vm, object: Oop) -> usize {
 }
 
 impl Vm {
-    /// Run `f` while the frames of the page that holds `fp` are heap contexts, then go on where the
+    /// Run `change` while the frames of the page that holds `fp` are heap contexts, then go on where the
     /// registers were.
+    ///
+    /// # Errors
+    /// When the running context cannot go on after the change. Then `change` has run once more, which
+    /// must undo it.
     pub(crate) fn with_page_in_heap(
         &mut self,
         fp: rowel_objmem::Address,
-        f: impl FnOnce(&mut Vm),
+        mut change: impl FnMut(&mut Vm),
     ) -> Result<(), Failure> {
         let page = self.zone.page_of(fp).ok_or(Failure::BadReceiver)?;
         self.write_back();
         let was_active = page == self.active_page;
         let top = self.divorce_page(page);
-        f(self);
-        if was_active {
-            self.resume(top).map_err(|_| Failure::BadArgument)?;
+        change(self);
+        if !was_active || self.resume(top).is_ok() {
+            return Ok(());
         }
-        Ok(())
+        change(self);
+        if let Err(error) = self.resume(top) {
+            self.fatal(&format!("the running context has been changed: {error}"));
+        }
+        Err(Failure::BadArgument)
     }
 }

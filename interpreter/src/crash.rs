@@ -11,6 +11,7 @@ use rowel_objmem::layout::special;
 use crate::context::Place;
 use crate::layout::process;
 use crate::method;
+use crate::operation::UNFIT;
 use crate::vm::Vm;
 
 /// The image cannot go on; for people.
@@ -158,12 +159,20 @@ impl Vm {
         }
     }
 
-    /// The image sends a bytecode that its set does not define.
-    pub(crate) fn illegal_bytecode(&mut self, _byte: u16) {
+    /// A bytecode that cannot be run: the image decides, if it wants to. `why` is the operand of
+    /// [`Illegal`](crate::operation::Operation::Illegal).
+    pub(crate) fn illegal_bytecode(&mut self, why: u16) {
         let selector = self.heap.special(special::SELECTOR_UNKNOWN_BYTECODE);
         if selector == self.heap.nil() {
-            self.fatal("a method has a bytecode that its set does not define");
+            self.fatal(match why {
+                UNFIT => {
+                    "a method has a bytecode that does not fit its stack, temporaries or literals"
+                }
+                _ => "a method has a bytecode that its set does not define",
+            });
         }
+        // It runs again when the image answers.
+        self.need_room("unknownBytecode");
         let this = self.marry(self.registers.fp);
         self.push(this);
         self.send(selector, 0, None);

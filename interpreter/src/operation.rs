@@ -12,6 +12,10 @@
 //! A send is followed by two words: the cached class index, and the code that it found. Where an operation
 //! is or may become a send, its c says how the selector is found: one of [`selector`].
 
+/// Operand b of [`Operation::Illegal`] where the bytecode is defined, but does not fit the stack,
+/// the temporaries or the literals of its method.
+pub const UNFIT: u16 = 1;
+
 /// One word of translated code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
@@ -221,7 +225,8 @@ macro_rules! for_each_operation {
             EqualInteger = 1;
             /// PushInteger c and `~=`, likewise.
             NotEqualInteger = 1;
-            /// A bytecode that its set does not define, number b: the image's unknownBytecode.
+            /// A bytecode that its set does not define, or that does not fit its frame (b is `UNFIT`): the
+            /// image's unknownBytecode.
             Illegal = 1;
         }
     };

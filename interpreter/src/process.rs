@@ -248,7 +248,7 @@ impl Vm {
             return Err(Failure::BadReceiver);
         }
         let context = self.slot(woken, process::SUSPENDED_CONTEXT);
-        if !self.is_context(context) || !self.is_live_context(context) {
+        if !self.is_context(context) || !self.can_resume(context) {
             return Err(Failure::BadReceiver);
         }
         self.make_runnable(woken);

@@ -19,6 +19,8 @@ use crate::vm::{Registers, Vm};
 pub const UNWIND_MARK: u16 = 198;
 /// Primitive number that marks an exception handler (`on:do:`).
 pub const HANDLER_MARK: u16 = 199;
+/// Words that the VM pushes to ask the image, at most.
+const ASKED_WORDS: u64 = 3;
 /// How many outer contexts are followed before a chain counts as circular.
 const LONGEST_CHAIN: usize = 100_000_000;
 
@@ -52,7 +54,7 @@ impl Vm {
         // The page must keep its frame until it is sure that the sender can go on.
         self.write_back();
         let page = self.active_page;
-        if self.resume(to).is_err() {
+        if self.resume_before(to, 1).is_err() {
             return false;
         }
         self.widow(self.heap.load(fp.plus(frame::CONTEXT)));
@@ -178,6 +180,7 @@ impl Vm {
     }
 
     fn about_to_return(&mut self, value: Oop, unwind: Place) {
+        self.need_room("aboutToReturn:through:");
         let this = self.marry(self.registers.fp);
         let unwind = self.context_for(unwind);
         for operand in [this, value, unwind] {
@@ -186,12 +189,20 @@ impl Vm {
         self.send_special(special::SELECTOR_ABOUT_TO_RETURN, 2);
     }
 
+    /// The VM is about to send `selector` to the running frame's own operands, up to [`ASKED_WORDS`] of
+    /// them. Should the image answer, there is one operand more than the code knows of, again and again if
+    /// the code comes back here: no further than its frame has room.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn need_room(&mut self, selector: &str) {
+        if self.registers.sp.plus(ASKED_WORDS * frame::WORD).0 > self.frame_end() {
+            self.fatal(&format!("{selector} has come back too often"));
+        }
+    }
+
     /// There is nobody to return `value` to: the image decides.
     pub(crate) fn cannot_return(&mut self, value: Oop) {
-        // The return runs again when the image answers nevertheless, with one more operand.
-        if self.registers.sp.plus(2 * frame::WORD).0 > self.frame_end() {
-            self.fatal("cannotReturn: has come back too often");
-        }
+        self.need_room("cannotReturn:");
         let this = self.marry(self.registers.fp);
         self.push(this);
         self.push(value);

@@ -6,10 +6,11 @@
 use rowel_objmem::cage::Memory;
 use rowel_objmem::roots::{MemoryExhausted, Roots};
 use rowel_objmem::verify::{Problem, check_with};
-use rowel_objmem::{Address, CollectBoot, Oop};
+use rowel_objmem::{Address, CollectBoot, Heap, Oop};
 
 use crate::code::{CodeRef, CodeStore};
 use crate::frame::{self, WORD};
+use crate::primitives::vm_module::VmModuleState;
 use crate::stack::StackZone;
 use crate::vm::Vm;
 
@@ -41,15 +42,18 @@ impl Vm {
             self.heap.needs_full_collection = false;
             tracing::warn!("object memory is used up: the collection could not start");
         }
+        if outcome.is_ok() {
+            self.signal_collection();
+        }
         if let Some(check) = self.after_collection {
             check(self, full);
         }
     }
 
-    /// What is wrong with the heap and with the references to it from frames.
-    pub fn check_heap(&mut self) -> Vec<Problem> {
-        self.write_back();
-        let mut roots = VmRoots {
+    /// The heap, and what the interpreter refers to in it: frames only, and nothing that may move unless
+    /// it is young. The registers must have been written back.
+    fn parts(&mut self) -> (&mut Heap, VmRoots<'_>) {
+        let roots = VmRoots {
             memory: self.heap.memory(),
             zone: &mut self.zone,
             code: &mut self.code,
@@ -57,9 +61,24 @@ impl Vm {
             dead: Vec::new(),
             compacts: false,
         };
+        (&mut self.heap, roots)
+    }
+
+    /// What is wrong with the heap and with the references to it from frames.
+    pub fn check_heap(&mut self) -> Vec<Problem> {
+        self.write_back();
+        let (heap, mut roots) = self.parts();
         let mut references = Vec::new();
         roots.visit(&mut |oop| references.push(*oop));
-        check_with(&self.heap, &references)
+        check_with(heap, &references)
+    }
+
+    /// Signal the semaphore that the image wants to have signalled after collections, if it does.
+    fn signal_collection(&mut self) {
+        let index = self.modules.state::<VmModuleState>().gc_semaphore;
+        if let Some(index) = index {
+            self.signals.signaller().signal(index.get());
+        }
     }
 
     /// Collect the nursery.
@@ -70,15 +89,9 @@ impl Vm {
         self.write_back();
         let weak = std::mem::take(&mut self.young_code);
         let before: Vec<_> = weak.iter().map(|code| (*code, code.get().method)).collect();
-        let mut roots = VmRoots {
-            memory: self.heap.memory(),
-            zone: &mut self.zone,
-            code: &mut self.code,
-            weak,
-            dead: Vec::new(),
-            compacts: false,
-        };
-        let outcome = self.heap.scavenge(&mut roots);
+        let (heap, mut roots) = self.parts();
+        roots.weak = weak;
+        let outcome = heap.scavenge(&mut roots);
         let (weak, dead) = (roots.weak, roots.dead);
         self.young_code = weak;
         outcome?;
@@ -97,17 +110,11 @@ impl Vm {
 
     fn collect_everything(&mut self) -> Result<(), MemoryExhausted> {
         self.write_back();
-        let weak = self.code.iter().collect();
-        let mut roots = VmRoots {
-            memory: self.heap.memory(),
-            zone: &mut self.zone,
-            code: &mut self.code,
-            weak,
-            dead: Vec::new(),
-            compacts: true,
-        };
-        let before = (self.heap.gc.compactions, self.heap.gc.classes_expunged);
-        let outcome = self.heap.collect_full(&mut roots, CollectBoot::Yes);
+        let (heap, mut roots) = self.parts();
+        roots.weak = roots.code.iter().collect();
+        roots.compacts = true;
+        let before = (heap.gc.compactions, heap.gc.classes_expunged);
+        let outcome = heap.collect_full(&mut roots, CollectBoot::Yes);
         let dead = roots.dead;
         // Even when the collection could not start, a scavenge may have moved methods.
         if self.heap.gc.compactions != before.0 || !self.young_code.is_empty() {
@@ -176,14 +183,7 @@ impl Vm {
     pub fn after_become(&mut self) {
         self.write_back();
         let memory = self.heap.memory();
-        let mut roots = VmRoots {
-            memory,
-            zone: &mut self.zone,
-            code: &mut self.code,
-            weak: Vec::new(),
-            dead: Vec::new(),
-            compacts: false,
-        };
+        let (_, mut roots) = self.parts();
         roots.visit(&mut |oop| *oop = memory.follow(*oop));
         let moved: Vec<CodeRef> =
             self.code.iter().filter(|code| memory.is_forwarded(code.get().method)).collect();

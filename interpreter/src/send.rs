@@ -21,13 +21,13 @@ use crate::vm::Vm;
 
 /// Class index of forwarders.
 const FORWARDER: ClassIndex = ClassIndex(rowel_objmem::layout::FORWARDED_CLASS_INDEX);
-/// How deep the arguments of a failed primitive are searched for forwarders.
-const FOLLOW_DEPTH: usize = 1;
-/// How deep those of a named primitive are: BitBlt looks at the bits of a form.
-const NAMED_FOLLOW_DEPTH: usize = 3;
 /// The number of named primitives.
 const NAMED: u16 = 117;
-/// Objects with more slots are not searched.
+/// Those of primitives that run another one, numbered or named.
+const DO_PRIMITIVE: u16 = 118;
+const DO_NAMED_PRIMITIVE: u16 = 218;
+/// Objects with more slots are not searched for forwarders. Primitives that read the slots of larger
+/// ones, of arrays, follow what they find there.
 const FOLLOW_SLOTS: u64 = 64;
 
 /// The slot of an error object that takes the number of the system.
@@ -42,6 +42,31 @@ pub enum Missing {
     CannotInterpret(Oop),
     /// The method dictionary holds this object instead of a method: run:with:in:.
     Object(Oop),
+}
+
+/// How many slots the primitive may go through from receiver or arguments to an object that it looks
+/// into: so deep may a forwarder have made it fail. Spur computes this for each primitive (`StackInterpreter
+/// class>>#primitiveAccessorDepthTable`, and the numbers in the tables of exports of its plugins). Of those
+/// that are named and exist here none goes through more than three, as BitBlt from itself by way of a form to
+/// its pixels; all are searched as deep. What is numbered goes through one at most, or follows by itself where
+/// it goes further, but for the two that run another primitive on the elements of an Array. To search deeper
+/// than need be costs time, and only until the next full collection, after which there are no forwarders.
+fn accessor_depth(primitive: u16) -> usize {
+    const NUMBERED_DEPTH: usize = 1;
+    const NAMED_DEPTH: usize = 3;
+    match primitive {
+        NAMED => NAMED_DEPTH,
+        DO_PRIMITIVE => 1 + NUMBERED_DEPTH,
+        DO_NAMED_PRIMITIVE => 1 + NAMED_DEPTH,
+        _ => NUMBERED_DEPTH,
+    }
+}
+
+/// `code` if it takes so many arguments. A frame for another number of them would not fit over what is
+/// on the stack.
+fn taking(code: CodeRef, num_args: usize) -> Result<CodeRef, Missing> {
+    let fits = usize::from(code.get().num_args) == num_args;
+    if fits { Ok(code) } else { Err(Missing::NotUnderstood) }
 }
 
 impl Vm {
@@ -61,9 +86,12 @@ impl Vm {
     }
 
     fn action_for(&mut self, method: Oop, number: u16) -> Action {
+        let takes_arguments = method::header(self.heap.memory(), method).num_args() > 0;
         match number {
             // 198 and 199 mark methods for unwinding and for handlers.
             0 | 198 | 199 => Action::Activate,
+            // These leave alone what is above the receiver.
+            256..=519 if takes_arguments => Action::Activate,
             83 => Action::Perform,
             201..=205 | 207 | 209 | 221 | 222 => Action::Evaluate,
             NAMED => match self.named_primitive(method) {
@@ -124,7 +152,7 @@ impl Vm {
     pub fn send(&mut self, selector: Oop, num_args: usize, site: Option<Ip>) {
         let selector = self.heap.follow(selector);
         let class = self.receiver_class(num_args);
-        match self.find_code(class, selector) {
+        match self.find_code(class, selector).and_then(|code| taking(code, num_args)) {
             Ok(code) => {
                 if let Some(site) = site {
                     site.set_cache(class, code);
@@ -155,7 +183,7 @@ impl Vm {
     pub fn send_above(&mut self, start: Oop, selector: Oop, num_args: usize, site: Option<Ip>) {
         let selector = self.heap.follow(selector);
         let class = self.receiver_class(num_args);
-        match self.look_up(start, selector) {
+        match self.look_up(start, selector).and_then(|code| taking(code, num_args)) {
             Ok(code) => {
                 if let Some(site) = site {
                     site.set_cache(class, code);
@@ -287,7 +315,7 @@ impl Vm {
     pub fn primitive_failed(&mut self, code: CodeRef, num_args: usize, failure: Failure) {
         let os_error = self.take_os_error();
         let absent = matches!(code.get().action, Action::Fail(_));
-        let depth = if code.get().primitive == NAMED { NAMED_FOLLOW_DEPTH } else { FOLLOW_DEPTH };
+        let depth = accessor_depth(code.get().primitive);
         if self.heap.has_forwarders && !absent && self.follow_arguments(num_args, depth) {
             return self.execute(code, num_args);
         }

@@ -9,10 +9,21 @@ use std::ops::Range;
 
 use rowel_objmem::{Address, Oop};
 
+use crate::frame;
+use crate::layout::context;
+
 /// Bytes of a stack page.
 pub const PAGE_BYTES: u64 = 32 << 10;
-/// Words kept free above [`PAGE_LIMIT`]: the largest frame fits there when the limit was passed.
-pub const HEADROOM_WORDS: u64 = 128;
+/// Words kept free above [`PAGE_LIMIT`]: when the limit was passed, the new frame has been laid. It may
+/// lie over as many operands beyond its caller's end as a context has slots, should the image have
+/// answered what it was asked, or resumed a context with more operands than its code takes.
+pub const HEADROOM_WORDS: u64 = 192;
+
+/// Words that an activation writes: a header, the receiver, and as many temporaries as a method's header
+/// can tell.
+const LAID_WORDS: u64 = frame::FIRST_TEMP / frame::WORD + 64;
+
+const _: () = assert!(HEADROOM_WORDS > context::LARGE_SLOTS as u64 + LAID_WORDS);
 
 /// A frame that ends further from the start of its page than this does not fit: the limit that the
 /// running code compares with, the same for every page.

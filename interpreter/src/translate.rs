@@ -2,7 +2,10 @@
 //!
 //! One linear pass from the first bytecode to the return after which nothing is reachable, then the
 //! jumps are fixed up. Inline closure bodies are translated in place. A bytecode that its set does
-//! not define becomes [`Operation::Illegal`] and ends the pass; so does a jump out of the code.
+//! not define becomes [`Operation::Illegal`](Op::Illegal) and ends the pass; so does a jump out of the
+//! code. Then every path is followed, and what does not fit the frame becomes illegal too (`depth.rs`).
+
+use std::cell::Cell;
 
 use rowel_bytecode::{Bytecode, Step, walk};
 use rowel_objmem::Oop;
@@ -11,12 +14,15 @@ use rowel_objmem::cage::Memory;
 use crate::code::MethodCode;
 use crate::frame;
 use crate::layout::context;
-use crate::method::{self, BytecodeSet};
-use crate::operation::{Operation as Op, Word, selector};
+use crate::method::{self, BytecodeSet, MethodHeader};
+use crate::operation::{Operation as Op, UNFIT, Word, selector};
 
+mod depth;
 mod fuse;
 mod sista_v1;
 mod v3;
+
+pub use depth::Depths;
 
 /// What the rest of the pass needs to know of a translated bytecode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,9 +178,11 @@ pub fn translate(memory: Memory, method: Oop) -> MethodCode {
     let mut translation = Translation::default();
     translate_bytes(&mut translation, &bytes, set, start as u32);
     translation.fix_jumps();
+    let depths = check(&mut translation.words, header);
     let first = translation.words.first().copied().unwrap_or(Word(0));
-    fuse::fuse(&mut translation.words);
+    fuse::fuse(&mut translation.words, &depths);
     let mut code = MethodCode::new(method, translation.words, translation.offsets);
+    code.depths = depths;
     code.num_args = header.num_args() as u8;
     code.num_temps = header.num_temps() as u8;
     code.frame_words = (frame::HEADER_WORDS as usize + header.context_slots()) as u16;
@@ -182,6 +190,18 @@ pub fn translate(memory: Memory, method: Oop) -> MethodCode {
     code.wants_failure_code =
         header.has_primitive() && Op::from_number(first.op()) == Op::StoreTemp && first.a() == 0;
     code
+}
+
+/// Make illegal what does not fit the frame of a method with this header.
+fn check(words: &mut [Word], header: MethodHeader) -> Depths {
+    let slots = header.context_slots() - context::FIRST_TEMP;
+    let depths = Depths::new(words.len(), slots, header.num_literals());
+    let temporaries = header.num_temps();
+    let cells = Cell::from_mut(&mut *words).as_slice_of_cells();
+    if !depths.follow(cells, (0, temporaries), temporaries) {
+        words.fill(Word::new(Op::Illegal, 0, UNFIT, 0));
+    }
+    depths
 }
 
 fn translate_bytes(

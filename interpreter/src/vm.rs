@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rowel_objmem::{Address, Heap, Oop};
 
@@ -47,6 +48,8 @@ pub struct Vm {
     pub timer: Timer,
     /// Bytes below which the image wants its low space semaphore signalled; 0 for never.
     pub low_space_threshold: u64,
+    /// How long the image had nothing to do and said so.
+    pub(crate) idle: Duration,
     /// No ready list of a higher priority has a process in it, as far as the VM knows.
     pub(crate) highest_ready: usize,
     /// Scavenge at every safepoint: a test mode.
@@ -134,6 +137,7 @@ impl Vm {
             cache_has_young: false,
             timer,
             low_space_threshold: 0,
+            idle: Duration::ZERO,
             highest_ready: usize::MAX,
             stress_scavenges: false,
             after_collection: None,

@@ -5,14 +5,14 @@ use rowel_interpreter::translate::translate;
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class};
 use rowel_objmem::{Format, Heap, Oop};
 
-/// The listing of a method without literals whose bytecodes are `code`.
+/// The listing of a method with a temporary and without literals whose bytecodes are `code`.
 fn listing(code: &[u8], sista: bool) -> String {
     let mut heap = Heap::bootstrap(BootstrapOptions::default()).expect("memory");
     let format = Format::COMPILED_METHOD.for_elements(8 + code.len() as u64);
     let slots = 1 + (code.len() as u64).div_ceil(8);
     let method =
         heap.allocate_filled(bootstrap_class::COMPILED_METHOD, format, slots).expect("memory");
-    let header = if sista { i64::MIN >> 3 } else { 0 };
+    let header = 1 << 18 | if sista { i64::MIN >> 3 } else { 0 };
     heap.memory().store_unchecked(method, 0, Oop::small_integer(header));
     heap.bytes_mut(method)[8..].copy_from_slice(code);
     disassemble(&translate(heap.memory(), method).words())

@@ -64,6 +64,7 @@ fn store_stackp(vm: &mut Vm) -> PrimitiveResult {
         if fp == vm.registers.fp {
             return Err(Failure::Inappropriate);
         }
+        // The running context is another one, so that there is nothing to undo.
         vm.with_page_in_heap(fp, |vm| set_stackp(vm, target, depth))?;
     } else {
         set_stackp(vm, target, depth);

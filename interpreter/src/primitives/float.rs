@@ -14,6 +14,7 @@ use std::cmp::Ordering;
 use rowel_objmem::Oop;
 use rowel_objmem::layout::class_index;
 
+use super::comparing::{Kind, equal, greater, greater_or_equal, less, less_or_equal, not_equal};
 use super::integer::operands;
 use crate::arithmetic;
 use crate::failure::Failure;
@@ -27,12 +28,12 @@ pub const ROWS: &[Row] = &[
     value(40, "AsFloat", as_float),
     value(41, "FloatAdd", add),
     value(42, "FloatSubtract", subtract),
-    value(43, "FloatLessThan", less),
-    value(44, "FloatGreaterThan", greater),
-    value(45, "FloatLessOrEqual", less_or_equal),
-    value(46, "FloatGreaterOrEqual", greater_or_equal),
-    value(47, "FloatEqual", equal),
-    value(48, "FloatNotEqual", not_equal),
+    value(43, "FloatLessThan", less::<Floats>),
+    value(44, "FloatGreaterThan", greater::<Floats>),
+    value(45, "FloatLessOrEqual", less_or_equal::<Floats>),
+    value(46, "FloatGreaterOrEqual", greater_or_equal::<Floats>),
+    value(47, "FloatEqual", equal::<Floats>),
+    value(48, "FloatNotEqual", not_equal::<Floats>),
     value(49, "FloatMultiply", multiply),
     value(50, "FloatDivide", divide),
     value(51, "Truncated", truncated),
@@ -47,12 +48,12 @@ pub const ROWS: &[Row] = &[
     value(150, "Cosine", cosine),
     value(541, "SmallFloatAdd", add),
     value(542, "SmallFloatSubtract", subtract),
-    value(543, "SmallFloatLessThan", less),
-    value(544, "SmallFloatGreaterThan", greater),
-    value(545, "SmallFloatLessOrEqual", less_or_equal),
-    value(546, "SmallFloatGreaterOrEqual", greater_or_equal),
-    value(547, "SmallFloatEqual", equal),
-    value(548, "SmallFloatNotEqual", not_equal),
+    value(543, "SmallFloatLessThan", less::<Floats>),
+    value(544, "SmallFloatGreaterThan", greater::<Floats>),
+    value(545, "SmallFloatLessOrEqual", less_or_equal::<Floats>),
+    value(546, "SmallFloatGreaterOrEqual", greater_or_equal::<Floats>),
+    value(547, "SmallFloatEqual", equal::<Floats>),
+    value(548, "SmallFloatNotEqual", not_equal::<Floats>),
     value(549, "SmallFloatMultiply", multiply),
     value(550, "SmallFloatDivide", divide),
     value(551, "SmallFloatTruncated", truncated),
@@ -84,30 +85,6 @@ fn multiply(vm: &mut Vm) -> PrimitiveResult {
 
 fn divide(vm: &mut Vm) -> PrimitiveResult {
     binary(vm, arithmetic::divide_floats)
-}
-
-fn less(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering == Some(Ordering::Less))
-}
-
-fn greater(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering == Some(Ordering::Greater))
-}
-
-fn less_or_equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering.is_some_and(Ordering::is_le))
-}
-
-fn greater_or_equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering.is_some_and(Ordering::is_ge))
-}
-
-fn equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering == Some(Ordering::Equal))
-}
-
-fn not_equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering != Some(Ordering::Equal))
 }
 
 fn fraction_part(vm: &mut Vm) -> PrimitiveResult {
@@ -221,19 +198,16 @@ fn binary(vm: &mut Vm, compute: impl Fn(f64, f64) -> Option<f64>) -> PrimitiveRe
     vm.float_object(result)
 }
 
-#[inline(always)]
-fn compare(vm: &mut Vm, test: impl Fn(Option<Ordering>) -> bool) -> PrimitiveResult {
-    let (a, b) = operands(vm)?;
-    let answer = test(ordering(vm, a, b)?);
-    Ok(vm.heap.boolean(answer))
-}
+/// Floats, and SmallIntegers that are floats exactly.
+pub(super) struct Floats;
 
-/// How two numbers compare, floats or SmallIntegers that are floats exactly; `None` with a NaN.
-#[inline(always)]
-pub(super) fn ordering(vm: &Vm, a: Oop, b: Oop) -> Result<Option<Ordering>, Failure> {
-    let a = exact_number(vm, a).ok_or(Failure::BadReceiver)?;
-    let b = exact_number(vm, b).ok_or(Failure::BadArgument)?;
-    Ok(a.partial_cmp(&b))
+impl Kind for Floats {
+    #[inline(always)]
+    fn ordering(vm: &Vm, a: Oop, b: Oop) -> Result<Option<Ordering>, Failure> {
+        let a = exact_number(vm, a).ok_or(Failure::BadReceiver)?;
+        let b = exact_number(vm, b).ok_or(Failure::BadArgument)?;
+        Ok(a.partial_cmp(&b))
+    }
 }
 
 #[inline(always)]

@@ -14,7 +14,8 @@ use std::cmp::Ordering;
 use rowel_objmem::Oop;
 use rowel_objmem::layout::class_index;
 
-use super::float;
+use super::comparing::{Kind, equal, greater, greater_or_equal, less, less_or_equal, not_equal};
+use super::float::Floats;
 use crate::arithmetic;
 use crate::failure::Failure;
 use crate::primitive::{PrimitiveResult, Row, value};
@@ -24,12 +25,12 @@ use crate::vm::Vm;
 pub const ROWS: &[Row] = &[
     value(1, "Add", add),
     value(2, "Subtract", subtract),
-    value(3, "LessThan", less),
-    value(4, "GreaterThan", greater),
-    value(5, "LessOrEqual", less_or_equal),
-    value(6, "GreaterOrEqual", greater_or_equal),
-    value(7, "Equal", equal),
-    value(8, "NotEqual", not_equal),
+    value(3, "LessThan", less::<Integers>),
+    value(4, "GreaterThan", greater::<Integers>),
+    value(5, "LessOrEqual", less_or_equal::<Integers>),
+    value(6, "GreaterOrEqual", greater_or_equal::<Integers>),
+    value(7, "Equal", equal::<Integers>),
+    value(8, "NotEqual", not_equal::<Integers>),
     value(9, "Multiply", multiply),
     value(10, "Divide", divide),
     value(11, "Mod", modulo),
@@ -43,12 +44,12 @@ pub const ROWS: &[Row] = &[
     value(20, "RemLargeIntegers", rem),
     value(21, "AddLargeIntegers", add),
     value(22, "SubtractLargeIntegers", subtract),
-    value(23, "LessThanLargeIntegers", less),
-    value(24, "GreaterThanLargeIntegers", greater),
-    value(25, "LessOrEqualLargeIntegers", less_or_equal),
-    value(26, "GreaterOrEqualLargeIntegers", greater_or_equal),
-    value(27, "EqualLargeIntegers", equal),
-    value(28, "NotEqualLargeIntegers", not_equal),
+    value(23, "LessThanLargeIntegers", less::<Integers>),
+    value(24, "GreaterThanLargeIntegers", greater::<Integers>),
+    value(25, "LessOrEqualLargeIntegers", less_or_equal::<Integers>),
+    value(26, "GreaterOrEqualLargeIntegers", greater_or_equal::<Integers>),
+    value(27, "EqualLargeIntegers", equal::<Integers>),
+    value(28, "NotEqualLargeIntegers", not_equal::<Integers>),
     value(29, "MultiplyLargeIntegers", multiply),
     value(30, "DivideLargeIntegers", divide),
     value(31, "ModLargeIntegers", modulo),
@@ -125,30 +126,6 @@ fn bit_shift(vm: &mut Vm) -> PrimitiveResult {
         0..=62 => Some(a << shift),
         _ => None,
     })
-}
-
-fn less(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering == Some(Ordering::Less))
-}
-
-fn greater(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering == Some(Ordering::Greater))
-}
-
-fn less_or_equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering.is_some_and(Ordering::is_le))
-}
-
-fn greater_or_equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering.is_some_and(Ordering::is_ge))
-}
-
-fn equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering == Some(Ordering::Equal))
-}
-
-fn not_equal(vm: &mut Vm) -> PrimitiveResult {
-    compare(vm, |ordering| ordering != Some(Ordering::Equal))
 }
 
 /// A Point of receiver and argument, a SmallInteger or a Float; other numbers are the image's.
@@ -253,18 +230,20 @@ fn on_wide_integers(
     vm.wide_integer_object(result)
 }
 
-/// A comparison; the test gets `None` for unordered operands (NaN).
-#[inline(always)]
-fn compare(vm: &mut Vm, test: impl Fn(Option<Ordering>) -> bool) -> PrimitiveResult {
-    let (a, b) = operands(vm)?;
-    let answer = match (a.as_integer(), b.as_integer()) {
-        (Some(a), Some(b)) => test(Some(a.cmp(&b))),
-        (Some(_), None) if vm.float_of(b).is_some() => test(float::ordering(vm, a, b)?),
-        _ => {
-            let a = vm.wide_integer_of(a).ok_or(Failure::BadReceiver)?;
-            let b = vm.wide_integer_of(b).ok_or(Failure::BadArgument)?;
-            test(Some(a.cmp(&b)))
+/// Integers of up to 64 bits; a Float may be compared with a SmallInteger.
+struct Integers;
+
+impl Kind for Integers {
+    #[inline(always)]
+    fn ordering(vm: &Vm, a: Oop, b: Oop) -> Result<Option<Ordering>, Failure> {
+        match (a.as_integer(), b.as_integer()) {
+            (Some(a), Some(b)) => Ok(Some(a.cmp(&b))),
+            (Some(_), None) if vm.float_of(b).is_some() => Floats::ordering(vm, a, b),
+            _ => {
+                let a = vm.wide_integer_of(a).ok_or(Failure::BadReceiver)?;
+                let b = vm.wide_integer_of(b).ok_or(Failure::BadArgument)?;
+                Ok(Some(a.cmp(&b)))
+            }
         }
-    };
-    Ok(vm.heap.boolean(answer))
+    }
 }

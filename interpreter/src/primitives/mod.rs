@@ -6,6 +6,7 @@
 
 use crate::primitive::{Primitive, Row};
 
+mod comparing;
 mod contexts;
 mod control;
 mod display;

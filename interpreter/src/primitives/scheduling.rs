@@ -233,7 +233,9 @@ fn relinquish_processor(vm: &mut Vm) -> PrimitiveResult {
     let asked = Duration::from_micros(microseconds);
     let limit = vm.timer.remaining().map_or(asked, |remaining| remaining.min(asked));
     if !limit.is_zero() {
+        let start = Instant::now();
         vm.signals.sleep(limit);
+        vm.idle += start.elapsed();
     }
     vm.request_attention();
     Ok(vm.receiver())
@@ -270,8 +272,13 @@ impl Vm {
         let code = self.code_for(method).get();
         let offset = u32::try_from(pc - 1).map_err(|_| Failure::BadReceiver)?;
         let word = code.word_at(offset).filter(|word| *word > 0).ok_or(Failure::BadReceiver)?;
-        let before = i64::from(code.offset_at(word - 1)) + 1;
-        self.heap.store(context, slot::PC, Oop::small_integer(before));
+        let before = code.offset_at(word - 1);
+        let send = code.word_at(before).ok_or(Failure::BadReceiver)?;
+        // A send with arguments cannot be done again: they are gone.
+        if code.expected_depth(send, depth as usize) != Some(depth as usize) {
+            return Err(Failure::BadReceiver);
+        }
+        self.heap.store(context, slot::PC, Oop::small_integer(i64::from(before) + 1));
         self.heap.store(context, slot::FIRST_TEMP + depth as usize - 1, list);
         Ok(())
     }

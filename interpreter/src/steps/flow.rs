@@ -9,6 +9,7 @@ use crate::dispatch::{Leave, Step};
 use crate::frame;
 use crate::machine::Machine;
 use crate::operation::Word;
+use crate::vm::Vm;
 
 impl Machine<'_> {
     /// Go on `words` words further.
@@ -53,7 +54,7 @@ impl Machine<'_> {
             return Step::Next;
         }
         self.ip = self.ip.advanced(1);
-        self.outside(|vm| vm.send_special(special::SELECTOR_MUST_BE_BOOLEAN, 0));
+        self.outside(Vm::send_must_be_boolean);
         self.leaving()
     }
 
@@ -94,5 +95,14 @@ impl Machine<'_> {
     pub(crate) fn illegal(&mut self, word: Word) -> Step {
         self.outside(|vm| vm.illegal_bytecode(word.b()));
         self.leaving()
+    }
+}
+
+impl Vm {
+    #[cold]
+    #[inline(never)]
+    fn send_must_be_boolean(&mut self) {
+        self.need_room("mustBeBoolean");
+        self.send_special(special::SELECTOR_MUST_BE_BOOLEAN, 0);
     }
 }

@@ -3,7 +3,7 @@
 use rowel_objmem::layout::{class_index, special};
 use rowel_objmem::{Address, Oop};
 
-use crate::code::{Action, CodeRef, Ip};
+use crate::code::{Action, CodeRef, Ip, MethodCode};
 use crate::dispatch::Step;
 use crate::failure::Failure;
 use crate::frame::WORD;
@@ -186,7 +186,8 @@ impl Machine<'_> {
             self.evaluate_embedded(block, num_args)
         } else if class == class_index::FULL_BLOCK_CLOSURE {
             let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-            let (code, start) = self.vm.blocks.get(method, Oop::ZERO)?;
+            let depth = num_args + self.copied_by(block, closure::FULL_FIRST_COPIED);
+            let (code, start) = self.vm.blocks.get(method, Oop::ZERO, depth)?;
             if u64::from(code.get().num_args) != num_args {
                 return None;
             }
@@ -207,9 +208,16 @@ impl Machine<'_> {
         }
         let method = self.memory.fetch(outer, context::METHOD);
         let start = self.memory.fetch(block, closure::START_PC);
-        let (code, start) = self.vm.blocks.get(method, start)?;
+        let depth = num_args + self.copied_by(block, closure::FIRST_COPIED);
+        let (code, start) = self.vm.blocks.get(method, start, depth)?;
         let receiver = self.followed(self.memory.fetch(outer, context::RECEIVER));
         Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, start))
+    }
+
+    /// How many copied values `block` has, the first of which is in slot `first`.
+    #[inline(always)]
+    fn copied_by(&self, block: Oop, first: usize) -> u64 {
+        self.memory.slot_count(block).saturating_sub(first as u64)
     }
 
     /// Whether `oop` is a context.
@@ -257,6 +265,15 @@ impl Machine<'_> {
         });
         self.leaving()
     }
+}
+
+/// Whether a block whose closure has `start` may begin at `word` of `code` with `depth` arguments and copied
+/// values.
+fn can_start(code: &MethodCode, start: Oop, word: usize, depth: u64) -> bool {
+    if start == Oop::ZERO {
+        return depth <= u64::from(code.num_temps);
+    }
+    code.expected_depth(word, depth as usize) == Some(depth as usize)
 }
 
 impl Vm {
@@ -382,7 +399,15 @@ impl Vm {
         if count != num_args as i64 {
             return Err(Failure::BadNumArgs);
         }
-        self.blocks.put(method, start, code, word.ok_or(Failure::BadReceiver)?);
+        let word = word.ok_or(Failure::BadReceiver)?;
+        let first =
+            if start == Oop::ZERO { closure::FULL_FIRST_COPIED } else { closure::FIRST_COPIED };
+        let copied = self.heap.slot_count(block).saturating_sub(first as u64);
+        let depth = num_args as u64 + copied;
+        if !can_start(code.get(), start, word, depth) {
+            return Err(Failure::BadReceiver);
+        }
+        self.blocks.put(method, start, depth, code, word);
         Ok(())
     }
 }

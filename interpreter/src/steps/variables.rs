@@ -150,12 +150,7 @@ impl Machine<'_> {
             self.pop();
         }
         self.ip = self.ip.advanced(1);
-        self.outside(|vm| {
-            vm.push(object);
-            vm.push(value);
-            vm.push(Oop::small_integer(index as i64 + 1));
-            vm.send_special(special::SELECTOR_ATTEMPT_TO_ASSIGN, 2);
-        });
+        self.outside(|vm| vm.send_attempt_to_assign(object, index, value));
         self.leaving()
     }
 
@@ -252,6 +247,16 @@ impl Machine<'_> {
 }
 
 impl Vm {
+    #[cold]
+    #[inline(never)]
+    fn send_attempt_to_assign(&mut self, object: Oop, index: usize, value: Oop) {
+        self.need_room("attemptToAssign:withIndex:");
+        for operand in [object, value, Oop::small_integer(index as i64 + 1)] {
+            self.push(operand);
+        }
+        self.send_special(special::SELECTOR_ATTEMPT_TO_ASSIGN, 2);
+    }
+
     #[cold]
     fn push_context_variable(&mut self, context: Oop, index: usize) {
         let nil = self.heap.nil();

@@ -5,14 +5,18 @@
 //! goes on with them. So nothing but speed depends on this pass. The pairs are those that a compiler
 //! compiling itself and loops run most often.
 
+use super::depth::Depths;
 use crate::operation::{OPERATIONS, Operation as Op, Word};
 
-/// Put fused operations over the sequences in `words` that have one.
-pub(super) fn fuse(words: &mut [Word]) {
+/// Put fused operations over the sequences in `words` that have one. Code that no path reaches stays
+/// as it is: should it be entered nevertheless, it may yet turn out to be illegal.
+pub(super) fn fuse(words: &mut [Word], depths: &Depths) {
     let mut index = 0;
     while index < words.len() {
         let first = words[index];
-        if let Some(fused) = fused_at(&words[index..]) {
+        if depths.is_reached(index)
+            && let Some(fused) = fused_at(&words[index..])
+        {
             words[index] = Word::new(fused, first.a(), first.b(), first.c());
         }
         index += size_of(first);
