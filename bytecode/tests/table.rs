@@ -23,7 +23,8 @@ fn round_trip(code: &[u8], set: BytecodeSet, exact: bool) {
 #[test]
 fn every_three_bytes_round_trip() {
     for set in SETS {
-        for n in 0..1_u32 << 24 {
+        // All of them would take Miri days.
+        for n in (0..1_u32 << 24).step_by(if cfg!(miri) { 49_999 } else { 1 }) {
             let [_, a, b, c] = n.to_be_bytes();
             let prefixed = set == BytecodeSet::SistaV1 && (a == 0xE0 || a == 0xE1);
             // A single nonzero prefix is canonical; a zero one is redundant.
@@ -34,7 +35,7 @@ fn every_three_bytes_round_trip() {
 
 #[test]
 fn closures_and_prefixes_round_trip() {
-    for n in 0..1_u32 << 16 {
+    for n in (0..1_u32 << 16).step_by(if cfg!(miri) { 509 } else { 1 }) {
         let [_, _, b, c] = n.to_be_bytes();
         for low in [0, 1, 0x80, 0xFF] {
             round_trip(&[0x8F, b, c, low], BytecodeSet::V3PlusClosures, true);

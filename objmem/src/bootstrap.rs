@@ -120,7 +120,11 @@ impl Heap {
     /// # Errors
     /// When the system gives no memory.
     pub fn bootstrap(options: BootstrapOptions) -> io::Result<Heap> {
-        let cage = Cage::reserve(Address(NULL_GUARD), options.cage_bytes)?;
+        let cage = Cage::reserve_up_to(
+            Address(NULL_GUARD),
+            options.cage_bytes,
+            options.cage_bytes.min(1 << 30),
+        )?;
         let mut at = 2 * NULL_GUARD;
         let mut take = |bytes: u64| {
             let start = at;

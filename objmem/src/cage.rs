@@ -182,6 +182,21 @@ impl Cage {
         Ok(Cage { memory, low: low.0, bytes, native: native.cast() })
     }
 
+    /// Reserve as many bytes as the system will give (it may limit the addresses of a process): `bytes`,
+    /// or half as many, and so on, but not fewer than `least`.
+    ///
+    /// # Errors
+    /// What the operating system says when it has no range of `least` bytes left.
+    pub fn reserve_up_to(low: Address, bytes: u64, least: u64) -> io::Result<Cage> {
+        let mut bytes = bytes.next_multiple_of(PAGE).max(least.next_multiple_of(PAGE));
+        loop {
+            match Cage::reserve(low, bytes) {
+                Err(_) if bytes / 2 >= least => bytes = (bytes / 2).next_multiple_of(PAGE),
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Raw access to the cage.
     #[inline(always)]
     pub fn memory(&self) -> Memory {
@@ -311,6 +326,16 @@ mod tests {
         assert_eq!(cage.memory().load(at), 42);
         cage.discard(at..at.plus(8)).expect("discard");
         assert_eq!(cage.memory().load(at), 0);
+    }
+
+    #[test]
+    fn fewer_addresses_are_taken_where_there_are_not_so_many() {
+        let low = Address(1 << 32);
+        let bytes = |cage: &Cage| cage.range().end.offset_from(cage.range().start);
+        let cage = Cage::reserve_up_to(low, 1 << 55, 1 << 20).expect("addresses");
+        assert!(bytes(&cage) >= 1 << 20 && bytes(&cage) < 1 << 48);
+        assert_eq!(bytes(&Cage::reserve_up_to(low, 1 << 20, 3 << 19).expect("addresses")), 3 << 19);
+        assert!(Cage::reserve_up_to(low, 1 << 55, 1 << 54).is_err());
     }
 
     #[test]

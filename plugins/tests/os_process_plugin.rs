@@ -2,43 +2,17 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::processes::{call, file, pipe, read, reap, wait_for_signal, write};
 use common::{fresh, int, slots, string, text};
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
 
-fn call(vm: &mut Vm, name: &str, arguments: &[Oop]) -> PrimitiveResult {
-    common::call(vm, "UnixOSProcessPlugin", name, arguments)
-}
-
-fn file(vm: &mut Vm, name: &str, arguments: &[Oop]) -> PrimitiveResult {
-    common::call(vm, "FilePlugin", name, arguments)
-}
-
 fn aio(vm: &mut Vm, name: &str, arguments: &[Oop]) -> PrimitiveResult {
     common::call(vm, "AioPlugin", name, arguments)
-}
-
-fn read(vm: &mut Vm, handle: Oop, count: usize) -> Vec<u8> {
-    let buffer = string(vm, vec![0; count]);
-    let arguments = [handle, buffer, int(1), int(count as i64)];
-    let got = file(vm, "primitiveFileRead", &arguments).expect("readable");
-    vm.bytes_of(buffer).expect("bytes")[..got.as_integer().expect("a count") as usize].to_vec()
-}
-
-fn write(vm: &mut Vm, handle: Oop, bytes: &[u8]) -> PrimitiveResult {
-    let buffer = string(vm, bytes);
-    file(vm, "primitiveFileWrite", &[handle, buffer, int(1), int(bytes.len() as i64)])
-}
-
-/// Reader and writer of a new pipe.
-fn pipe(vm: &mut Vm) -> (Oop, Oop) {
-    let pipe = call(vm, "primitiveCreatePipe", &[]).expect("a pipe");
-    let ends = slots(vm, pipe);
-    (ends[0], ends[1])
 }
 
 /// Strings laid out as the image does it: pointers, a null, the strings; and where they start.
@@ -65,34 +39,6 @@ fn spawn(vm: &mut Vm, path: &str, words: &[&str], environment: &[&str], output: 
         &[path, nil, output, output, arguments, offsets, variables, variable_offsets, directory],
     );
     pid.expect("started").as_integer().expect("a number")
-}
-
-/// Wait for a child to end; its status.
-fn reap(vm: &mut Vm, pid: i64) -> i64 {
-    let end = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < end {
-        let result = call(vm, "primitiveReapChildProcess", &[int(pid)]).expect("asked");
-        if result != vm.heap.nil() {
-            let result = slots(vm, result);
-            assert_eq!(result[0], int(pid));
-            return result[1].as_integer().expect("a status");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    panic!("the child {pid} does not end");
-}
-
-/// Wait until an external semaphore was signalled.
-fn wait_for_signal(vm: &Vm) -> Vec<usize> {
-    let end = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < end {
-        let signals = vm.signals.take();
-        if !signals.is_empty() {
-            return signals;
-        }
-        vm.signals.sleep(Duration::from_millis(50));
-    }
-    panic!("no signal");
 }
 
 #[test]

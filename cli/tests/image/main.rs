@@ -5,6 +5,7 @@
 
 mod damaged;
 mod in_image;
+mod numbers;
 mod place;
 mod saving;
 mod scripts;

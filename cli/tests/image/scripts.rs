@@ -18,6 +18,17 @@ fn hello_prints_what_it_should_and_ends_with_its_code() {
 }
 
 #[test]
+fn a_process_that_may_not_have_many_addresses_runs() {
+    let Some(place) = Place::with_image() else { return };
+    let words =
+        ["-c", "ulimit -v 4000000; exec \"$0\" c.image -e -d 'Smalltalk quitPrimitive: 12'"];
+    let mut shell = std::process::Command::new("sh");
+    shell.args(words).arg(env!("CARGO_BIN_EXE_rowel")).current_dir(place.path(""));
+    let output = shell.stdin(Stdio::null()).output().expect("a shell");
+    assert_eq!(output.status.code(), Some(12), "{output:?}");
+}
+
+#[test]
 fn every_scavenge_that_can_be_changes_nothing() {
     let Some(place) = Place::with_image() else { return };
     place.write(

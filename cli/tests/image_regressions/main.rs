@@ -1,6 +1,8 @@
 //! What once went wrong in the Cuis image, and what is easily got wrong: deep recursion, exceptions,
 //! processes, contexts as objects (`control.st`); become, classes that change shape, methods that are
-//! replaced while they run, weak references, objects too large (`memory.st`).
+//! replaced while they run, weak references, objects too large (`memory.st`); weak arrays, ephemerons,
+//! finalization (`lifetimes.st`); classes and receivers that change under running methods, simulation
+//! and stepping of code (`active.st`); copies of the running image (`fork.st`).
 //!
 //! The image is found as `real_image` says; without one (never in CI) these tests do nothing.
 
@@ -56,4 +58,32 @@ fn memory() {
 #[test]
 fn memory_with_the_heap_checked() {
     assert_all_so("memory.st", &["-leakcheck", "3", "-eden", "1m"]);
+}
+
+#[test]
+fn lifetimes() {
+    assert_all_so("lifetimes.st", &[]);
+}
+
+#[test]
+fn lifetimes_with_the_heap_checked() {
+    assert_all_so("lifetimes.st", &["-leakcheck", "3", "-eden", "1m"]);
+}
+
+#[test]
+fn active() {
+    assert_all_so("active.st", &[]);
+}
+
+#[test]
+fn active_with_few_stack_pages_and_a_small_eden() {
+    assert_all_so("active.st", &["-stackpages", "8", "-eden", "1m"]);
+}
+
+#[test]
+fn the_image_forks() {
+    let Some((printed, code)) = run("fork.st", &[]) else { return };
+    let printed: Vec<_> = printed.lines().filter(|line| !line.contains(" process:")).collect();
+    let expected = ["parent 2000210", "child 2000210 true", "status 7", "status 4", "DONE"];
+    assert_eq!((&printed[..], code), (&expected[..], Some(0)));
 }

@@ -26,7 +26,7 @@ const MOST_GAP_BYTES: u64 = 1 << 30;
 /// Where the cage starts when the segments are joined.
 const JOINED_LOW: u64 = 1 << 32;
 /// Room for private old space that a cage must have at least.
-const LEAST_OLD_BYTES: u64 = 16 << 20;
+pub const LEAST_OLD_BYTES: u64 = 16 << 20;
 
 /// Where the regions of a heap go.
 #[derive(Debug)]

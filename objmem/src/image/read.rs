@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::check::{Facts, check};
 use super::format::{HEADER_BYTES, ImageError, ImageHeader};
-use super::place::{Plan, load, plan};
+use super::place::{LEAST_OLD_BYTES, Plan, load, plan};
 use super::segments::{Segment, segments};
-use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory, PAGE};
+use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory};
 use crate::header::HASH_MASK;
 use crate::heap::{Heap, HeapParts};
 use crate::layout::FREE_CHUNK_CLASS_INDEX;
@@ -26,7 +26,7 @@ pub struct HeapOptions {
     pub stack_bytes: u64,
     /// Private old space may grow to this.
     pub max_old_bytes: u64,
-    /// Addresses to reserve for everything together.
+    /// Addresses to reserve for everything together; fewer where the system does not give so many.
     pub cage_bytes: u64,
     /// Whether the file may be mapped, copy-on-write: fastest, and pages that nobody writes are
     /// shared. The file must then not be shortened or changed in place while the heap is in use;
@@ -61,7 +61,8 @@ fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
     let header = header_of(&file)?;
     let mut segments = segments(&header, &file)?;
     let plan = plan(&mut segments, options)?;
-    let cage = Cage::reserve(Address(plan.low), options.cage_bytes.next_multiple_of(PAGE))?;
+    let least = plan.boot.end - plan.low + LEAST_OLD_BYTES;
+    let cage = Cage::reserve_up_to(Address(plan.low), options.cage_bytes, least)?;
     cage.commit(Address(plan.stack.start)..Address(plan.nursery.future.limit))?;
     load(&cage, &file, &segments, &plan, options.map_file)?;
     let facts = check(&header, cage.memory(), &segments, plan.in_place)?;

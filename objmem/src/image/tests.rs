@@ -285,3 +285,18 @@ fn written_images_read_back() {
     assert!(!copy.header(copy.special_objects()).is_remembered());
     assert!(std::fs::read_dir(directory.path()).expect("files").count() == 3);
 }
+
+/// Spur remembers where that page is when it opens an image, and slides objects over dead ones that
+/// lie before it.
+#[test]
+fn the_first_page_of_the_class_table_is_written_right_after_the_hidden_roots() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = written(directory.path(), &small_image(0x1_0000_0080, None));
+    let (mut heap, header) = Heap::open(&path, &HeapOptions::default()).expect("an image");
+    let young = heap.allocate_filled(ClassIndex(51), crate::Format::INDEXABLE, 2).expect("room");
+    heap.set_special(3, young);
+    heap.write_image(&path, &header).expect("written");
+    let (heap, _) = Heap::open(&path, &HeapOptions::default()).expect("the image written");
+    let page = heap.fetch(heap.hidden_roots, 0);
+    assert_eq!(heap.start_of(page), heap.end_of(heap.hidden_roots));
+}

@@ -58,6 +58,10 @@ struct Forwarder {
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
+        // Another VM in this process may want the signals.
+        for default in self.defaults.values() {
+            default.store(false, Ordering::Relaxed);
+        }
         for forwarding in std::mem::take(&mut self.active).into_values() {
             forwarding.end();
         }

@@ -1,6 +1,8 @@
 //! A VM with all modules, and short ways to call them.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub mod processes;
+
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::bootstrap::BootstrapOptions;

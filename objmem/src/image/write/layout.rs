@@ -11,13 +11,19 @@ use crate::heap::Heap;
 use crate::image::mourn_queue;
 use crate::oop::{Address, Oop};
 
+/// How many objects have a place of their own at the start.
+const FIRST: usize = 5;
+/// Which of them the free lists stand before.
+pub const FREE_LISTS_BEFORE: usize = 3;
+
 /// Where every reachable object goes.
 pub struct Layout {
-    /// nil, false, true, the hidden roots: they come first.
-    pub first: [Oop; 4],
-    first_places: [u64; 4],
+    /// nil, false, true, the hidden roots, the first page of the class table: they come first. Spur
+    /// keeps the address of that page and never moves what lies here; a page further on it would move.
+    pub first: [Oop; FIRST],
+    first_places: [u64; FIRST],
     base: u64,
-    /// A bit for each word from `base` on, but for those of the first four objects.
+    /// A bit for each word from `base` on, but for those of the first objects.
     bits: Vec<u64>,
     /// For each word of `bits`, how many bits are set before it.
     sums: Vec<u64>,
@@ -33,8 +39,14 @@ impl Layout {
         let base = heap.stack_zone.end.0;
         let words = (heap.old.frontier.max(heap.boot.end) - base) / WORD / 64 + 1;
         let mut layout = Layout {
-            first: [heap.nil, heap.false_object, heap.true_object, heap.hidden_roots],
-            first_places: [0; 4],
+            first: [
+                heap.nil,
+                heap.false_object,
+                heap.true_object,
+                heap.hidden_roots,
+                heap.fetch(heap.hidden_roots, 0),
+            ],
+            first_places: [0; FIRST],
             base,
             bits: vec![0; words as usize],
             sums: Vec::with_capacity(words as usize),
@@ -88,7 +100,7 @@ impl Layout {
     fn sum(&mut self, heap: &Heap) {
         let mut place = SAVED_BASE;
         for (index, object) in self.first.into_iter().enumerate() {
-            if index == 3 {
+            if index == FREE_LISTS_BEFORE {
                 place += (1 + FREE_LISTS) * WORD;
             }
             let (start, end) = (heap.start_of(object).0, heap.end_of(object).0);

@@ -1,9 +1,10 @@
 //! Writes the reachable objects of a heap to an image file, compacted; the heap stays as it is.
 //!
-//! The order is Spur's: nil, false, true, the free lists, the hidden roots, then the rest; one
-//! segment that ends in a bridge. The base address is one at which the file can be mapped as it is.
+//! The order is Spur's: nil, false, true, the free lists, the hidden roots, the first page of the class
+//! table, then the rest; one segment that ends in a bridge. The base address is one at which the file
+//! can be mapped as it is.
 //! Sources: `SpurImageWriter>>#writeImageFile:fromHeader:`, `SpurMemoryManager class` (hidden objects),
-//! `SpurMemoryManager>>#ensureRoomOnObjStackAt:` (the mourn queue).
+//! `SpurMemoryManager>>#ensureRoomOnObjStackAt:` (the mourn queue), `#setHiddenRootsObj:` (the page).
 //!
 //! Knows nothing of frames: contexts must have been flushed from the VM stack before.
 
@@ -90,7 +91,7 @@ impl Heap {
         let mut out = Output::new(file);
         out.bytes(&header.to_bytes())?;
         for (index, object) in layout.first.into_iter().enumerate() {
-            if index == 3 {
+            if index == layout::FREE_LISTS_BEFORE {
                 write_free_lists(&mut out)?;
             }
             self.write_object(&mut out, object, layout)?;
