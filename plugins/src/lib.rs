@@ -26,6 +26,8 @@ pub mod misc_primitive;
 pub mod misc_primitive_plugin;
 mod operands;
 mod os_process_plugin;
+pub mod re;
+mod re_plugin;
 pub mod security_plugin;
 pub mod socket;
 mod socket_plugin;
@@ -56,6 +58,7 @@ pub const MODULES: &[Module] = &[
     matrix2x3_plugin::MODULE,
     misc_primitive_plugin::MODULE,
     os_process_plugin::MODULE,
+    re_plugin::MODULE,
     security_plugin::MODULE,
     socket_plugin::MODULE,
     uuid_plugin::MODULE,
