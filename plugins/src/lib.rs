@@ -17,6 +17,8 @@ pub mod float_array;
 pub mod float_array_plugin;
 pub mod float_math_plugin;
 pub mod jpeg_read_writer2_plugin;
+pub mod jpeg_reader;
+mod jpeg_reader_plugin;
 pub mod large_integers;
 pub mod large_integers_plugin;
 mod locale_plugin;
@@ -53,6 +55,7 @@ pub const MODULES: &[Module] = &[
     float_array_plugin::SINGLES,
     float_math_plugin::MODULE,
     jpeg_read_writer2_plugin::MODULE,
+    jpeg_reader_plugin::MODULE,
     large_integers_plugin::MODULE,
     locale_plugin::MODULE,
     matrix2x3_plugin::MODULE,
