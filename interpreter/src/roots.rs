@@ -6,7 +6,7 @@
 use rowel_objmem::cage::Memory;
 use rowel_objmem::roots::{MemoryExhausted, Roots};
 use rowel_objmem::verify::{Problem, check_with};
-use rowel_objmem::{Address, CollectBoot, Oop};
+use rowel_objmem::{Address, CollectBoot, Oop, SegmentError};
 
 use crate::code::{CodeRef, CodeStore};
 use crate::frame::{self, WORD};
@@ -60,6 +60,31 @@ impl Vm {
         let mut references = Vec::new();
         roots.visit(&mut |oop| references.push(*oop));
         check_with(&self.heap, &references)
+    }
+
+    /// Store roots into words and out pointers, the three arguments: see
+    /// [`store_image_segment`](rowel_objmem::Heap::store_image_segment). What `more` refers to stays
+    /// outside, as what frames refer to does.
+    pub(crate) fn store_image_segment(
+        &mut self,
+        arguments: [Oop; 3],
+        more: &[Oop],
+    ) -> Result<(), SegmentError> {
+        self.write_back();
+        let mut roots = VmRoots {
+            memory: self.heap.memory(),
+            zone: &mut self.zone,
+            code: &mut self.code,
+            weak: Vec::new(),
+            dead: Vec::new(),
+            compacts: false,
+        };
+        self.heap.store_image_segment(arguments, &mut roots, more)?;
+        // The arrays may have been forwarded to shorter ones.
+        if arguments.iter().any(|oop| self.heap.is_forwarded(*oop)) {
+            self.after_become();
+        }
+        Ok(())
     }
 
     /// Collect the nursery.
