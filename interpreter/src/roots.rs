@@ -6,7 +6,7 @@
 use rowel_objmem::cage::Memory;
 use rowel_objmem::roots::{MemoryExhausted, Roots};
 use rowel_objmem::verify::{Problem, check_with};
-use rowel_objmem::{Address, CollectBoot, Heap, Oop};
+use rowel_objmem::{Address, CollectBoot, Heap, Oop, SegmentError};
 
 use crate::code::{CodeRef, CodeStore};
 use crate::frame::{self, WORD};
@@ -79,6 +79,24 @@ impl Vm {
         if let Some(index) = index {
             self.signals.signaller().signal(index.get());
         }
+    }
+
+    /// Store roots into words and out pointers, the three arguments: see
+    /// [`store_image_segment`](rowel_objmem::Heap::store_image_segment). What `more` refers to stays
+    /// outside, as what frames refer to does.
+    pub(crate) fn store_image_segment(
+        &mut self,
+        arguments: [Oop; 3],
+        more: &[Oop],
+    ) -> Result<(), SegmentError> {
+        self.write_back();
+        let (heap, mut roots) = self.parts();
+        heap.store_image_segment(arguments, &mut roots, more)?;
+        // The arrays may have been forwarded to shorter ones.
+        if arguments.iter().any(|oop| self.heap.is_forwarded(*oop)) {
+            self.after_become();
+        }
+        Ok(())
     }
 
     /// Collect the nursery.
