@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use crate::code::{CodeRef, Ip, MethodCode, SIMPLE_ARGS, SIMPLE_TEMPS};
 use crate::frame::{self, WORD};
-use crate::layout::closure;
+use crate::layout::{closure, context};
 use crate::stack::PAGE_BYTES;
 use crate::vm::{Registers, Vm};
 
@@ -217,12 +217,22 @@ impl<'v> Machine<'v> {
     }
 
     /// Return `value` to the caller's frame. False when this is the base frame of its page or has a
-    /// context: then nothing was done.
+    /// context that is old: then nothing was done.
     #[inline(always)]
     pub(crate) fn return_fast(&mut self, value: Oop) -> bool {
         let caller = self.memory.load(self.fp.plus(frame::CALLER_FP));
-        if caller == 0 || self.memory.load(self.fp.plus(frame::CONTEXT)) != 0 {
+        let married = Oop(self.memory.load(self.fp.plus(frame::CONTEXT)));
+        if caller == 0 {
             return false;
+        }
+        if married != Oop::ZERO {
+            if !self.vm.heap.is_young(married) {
+                return false;
+            }
+            // The context is dead from now on. It is young: no barrier.
+            let nil = self.vm.heap.nil();
+            self.memory.store_unchecked(married, context::SENDER, nil);
+            self.memory.store_unchecked(married, context::PC, nil);
         }
         self.sp = self.fp;
         self.push(value);
