@@ -12,7 +12,7 @@ use rowel_objmem::{Address, Format, Oop};
 
 use crate::code::{CodeRef, Ip};
 use crate::frame::{self, WORD};
-use crate::layout::context;
+use crate::layout::{closure, context};
 use crate::method;
 use crate::stack::PageIndex;
 use crate::vm::{Registers, Vm};
@@ -332,6 +332,13 @@ impl Vm {
     fn resumable(&mut self, from: Oop, pushed: usize) -> Option<(CodeRef, usize, usize)> {
         let method = self.heap.follow(self.heap.fetch(from, context::METHOD));
         if !method::is_well_formed(self.heap.memory(), method) {
+            return None;
+        }
+        let closure = self.heap.follow(self.heap.fetch(from, context::CLOSURE));
+        let has_slots = closure.is_pointer()
+            && self.heap.format(closure).is_pointers()
+            && self.heap.slot_count(closure) > closure::NUM_ARGS as u64;
+        if closure != self.heap.nil() && !has_slots {
             return None;
         }
         let pc = self.heap.fetch(from, context::PC).as_integer()?;

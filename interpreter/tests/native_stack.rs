@@ -62,9 +62,30 @@ fn finishes(body: Vec<Word>) {
             code.ip_at(index).set_cache(ClassIndex(1), answer);
         }
     }
-    let temps = [Oop::small_integer(ROUNDS), Oop::small_integer(3)];
-    vm.enter(code, Oop::small_integer(7), &temps);
-    assert_eq!(run(&mut vm), Leave::Finished(Oop::small_integer(7)));
+    // Where the body needs slots, the receiver and the other temporary are an Array.
+    let needs_slots = |word: &Word| {
+        // A word of an empty inline cache is no operation.
+        let is_operation = word.0 != 0;
+        let operation = Op::from_number(word.op());
+        is_operation
+            && matches!(
+                operation,
+                Op::PushReceiverVariable
+                    | Op::PushMaybeContextVariable
+                    | Op::StoreReceiverVariable
+                    | Op::StoreMaybeContextVariable
+                    | Op::PushRemoteTemp
+                    | Op::StoreRemoteTemp
+            )
+    };
+    let (receiver, other) = if body.iter().any(needs_slots) {
+        let array = vm.array_object(&[Oop::small_integer(5); 4]).expect("memory");
+        (array, array)
+    } else {
+        (Oop::small_integer(7), Oop::small_integer(3))
+    };
+    vm.enter(code, receiver, &[Oop::small_integer(ROUNDS), other]);
+    assert_eq!(run(&mut vm), Leave::Finished(receiver));
 }
 
 /// Pushes two operands, runs `operation`, drops what it leaves.
@@ -168,6 +189,15 @@ fn no_operation_leaves_anything_on_the_native_stack() {
     bodies.push(vec![op(Op::PushTemp, 0, OTHER, 0), op(Op::Duplicate, 0, 0, 0), drop(), drop()]);
     bodies.push(vec![op(Op::PushTrue, 0, 0, 0), op(Op::JumpIfTrue, 0, 0, 0)]);
     bodies.push(vec![op(Op::PushFalse, 0, 0, 0), op(Op::JumpIfFalse, 0, 0, 0)]);
+    for push in [Op::PushReceiverVariable, Op::PushMaybeContextVariable] {
+        bodies.push(vec![op(push, 0, 2, 0), drop()]);
+    }
+    bodies.push(vec![op(Op::PushRemoteTemp, 0, 2, i32::from(OTHER)), drop()]);
+    let stores = [Op::StoreReceiverVariable, Op::StoreMaybeContextVariable, Op::StoreRemoteTemp];
+    for store in stores {
+        let value = op(Op::PushInteger, 0, 0, 9);
+        bodies.push(vec![value, op(store, 1, 2, i32::from(OTHER))]);
+    }
     bodies.push(vec![op(Op::Jump, 0, 0, 0)]);
     bodies.push(vec![op(Op::PushNewArray, 0, 3, 0), drop()]);
     bodies.push(vec![op(Op::PushReceiver, 0, 0, 0), op(Op::Class, 0, 0, 0), drop()]);
