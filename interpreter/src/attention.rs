@@ -9,27 +9,21 @@ use rowel_objmem::{Address, Oop};
 use std::sync::atomic::Ordering;
 
 use crate::frame::{self, WORD};
+use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
 use crate::vm::Vm;
 
 impl Vm {
-    /// The limit of the page that becomes the active one; a request for attention stays.
-    pub(crate) fn set_stack_limit(&mut self, limit: Address) {
-        let old = self.page_limit;
-        self.page_limit = limit.0;
-        // When this fails the limit is 0: somebody asked for attention.
-        let _ =
-            self.stack_limit.compare_exchange(old, limit.0, Ordering::AcqRel, Ordering::Relaxed);
-    }
-
     /// Do what is waiting to be done. The running frame is complete: its operands are on the stack
     /// and the program counter is where it goes on.
     #[cold]
     #[inline(never)]
     pub fn attend(&mut self) {
         // First, so that a request that comes meanwhile is not lost.
-        self.stack_limit.store(self.page_limit, Ordering::Release);
+        self.stack_limit.store(PAGE_LIMIT, Ordering::Release);
         self.highest_ready = usize::MAX;
-        if self.registers.sp.0 > self.page_limit || self.frame_end() > self.page_limit {
+        if self.registers.sp.0 % PAGE_BYTES > PAGE_LIMIT
+            || self.frame_end() % PAGE_BYTES > PAGE_LIMIT
+        {
             self.grow_stack();
         }
         if let Some(code) = self.signals.end() {
@@ -140,7 +134,5 @@ impl Vm {
         self.registers.fp = base;
         self.registers.sp = base.plus(sp.offset_from(fp));
         self.active_page = new;
-        let limit = self.zone.page(new).limit;
-        self.set_stack_limit(limit);
     }
 }

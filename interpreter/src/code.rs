@@ -15,7 +15,7 @@ use rowel_objmem::{ClassIndex, Oop};
 use rustc_hash::FxHashMap;
 
 use crate::failure::Failure;
-use crate::operation::Word;
+use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
 use crate::translate::Depths;
 use crate::vm::Vm;
@@ -82,6 +82,9 @@ pub struct MethodCode {
     pub primitive: u16,
     /// What a send of it does.
     pub action: Action,
+    /// Whether a send of it needs no more than a frame, and that is laid without loops: see
+    /// [`MethodCode::is_simple`].
+    simple: bool,
     /// Whether sends no longer find it: its method has changed, or it is another's now.
     retired: bool,
     /// Whether the code starts by storing the failure code of its primitive in a temporary.
@@ -98,6 +101,11 @@ pub struct CodeRef(NonNull<MethodCode>);
 #[repr(transparent)]
 pub struct Ip(*const Cell<Word>);
 
+/// The most arguments of a method whose frame is laid without loops.
+pub const SIMPLE_ARGS: u8 = 2;
+/// The most temporaries of such a method, besides its arguments.
+pub const SIMPLE_TEMPS: u8 = 2;
+
 /// Where the code of the blocks evaluated last starts: what [`CodeStore::of_method`] and
 /// [`MethodCode::word_at`] would answer, sooner.
 #[derive(Debug)]
@@ -109,17 +117,21 @@ pub struct BlockCache {
 struct BlockEntry {
     method: Oop,
     start: Oop,
-    code: Option<CodeRef>,
-    word: usize,
+    depth: u64,
+    code: Option<(CodeRef, Ip)>,
 }
 
 /// Entries of a [`BlockCache`]; a power of two.
 const BLOCK_ENTRIES: usize = 1024;
 
+impl BlockEntry {
+    const EMPTY: BlockEntry =
+        BlockEntry { method: Oop::ZERO, start: Oop::ZERO, depth: 0, code: None };
+}
+
 impl Default for BlockCache {
     fn default() -> Self {
-        let empty = BlockEntry { method: Oop::ZERO, start: Oop::ZERO, code: None, word: 0 };
-        BlockCache { entries: Box::new([empty; BLOCK_ENTRIES]) }
+        BlockCache { entries: Box::new([BlockEntry::EMPTY; BLOCK_ENTRIES]) }
     }
 }
 
@@ -130,26 +142,28 @@ impl BlockCache {
     }
 
     /// The code cached for a block of `method` that starts at pc `start` (as its closure has it; zero
-    /// where the method is the block's own), and the word at which it starts.
+    /// where the method is the block's own) with `depth` arguments and copied values, and where in it
+    /// the block starts.
     #[inline(always)]
-    pub fn get(&self, method: Oop, start: Oop) -> Option<(CodeRef, usize)> {
+    pub fn get(&self, method: Oop, start: Oop, depth: u64) -> Option<(CodeRef, Ip)> {
         let entry = &self.entries[Self::slot(method, start)];
-        if entry.method == method && entry.start == start {
-            entry.code.map(|code| (code, entry.word))
+        if entry.method == method && entry.start == start && entry.depth == depth {
+            entry.code
         } else {
             None
         }
     }
 
-    /// Cache `code` from `word` on for a block of `method` that starts at `start`.
-    pub fn put(&mut self, method: Oop, start: Oop, code: CodeRef, word: usize) {
-        let entry = BlockEntry { method, start, code: Some(code), word };
+    /// Cache `code` from `word` on for a block of `method` that starts at `start`, which has been seen to
+    /// fit with `depth` arguments and copied values.
+    pub fn put(&mut self, method: Oop, start: Oop, depth: u64, code: CodeRef, word: usize) {
+        let entry = BlockEntry { method, start, depth, code: Some((code, code.ip_at(word))) };
         self.entries[Self::slot(method, start)] = entry;
     }
 
     /// Forget everything.
     pub fn flush(&mut self) {
-        *self = BlockCache::default();
+        self.entries.fill(BlockEntry::EMPTY);
     }
 }
 
@@ -177,9 +191,17 @@ impl MethodCode {
             frame_words: 0,
             primitive: 0,
             action: Action::Activate,
+            simple: false,
             retired: false,
             wants_failure_code: false,
         }
+    }
+
+    /// Whether a send of it needs no more than a frame, with at most [`SIMPLE_ARGS`] arguments and
+    /// [`SIMPLE_TEMPS`] temporaries besides.
+    #[inline(always)]
+    pub fn is_simple(&self) -> bool {
+        self.simple
     }
 
     /// A copy of the words as they are now.
@@ -268,13 +290,27 @@ impl Ip {
         CodeRef::from_word(self.advanced(2).word().0)
     }
 
-    /// Fill the inline cache of the send here.
+    /// Fill the inline cache of the send here, and make the send one that does what `code` takes.
     #[inline]
     pub fn set_cache(self, class: ClassIndex, code: CodeRef) {
         // SAFETY: a send takes three words (see the operation table), all of live code.
-        let cache = unsafe { (&*self.0.add(1), &*self.0.add(2)) };
-        cache.0.set(Word(u64::from(class.0)));
-        cache.1.set(Word(code.to_word()));
+        let (send, cached_class, cached_code) =
+            unsafe { (&*self.0, &*self.0.add(1), &*self.0.add(2)) };
+        cached_class.set(Word(u64::from(class.0)));
+        cached_code.set(Word(code.to_word()));
+        let word = send.get();
+        if Op::from_number(word.op()).is_plain_send() {
+            let operation = match code.get().action {
+                Action::Value(_) => Op::SendPrimitive,
+                Action::Evaluate => Op::SendEvaluate,
+                Action::AnswerReceiver
+                | Action::AnswerVariable(_)
+                | Action::AnswerInteger(_)
+                | Action::AnswerSpecial(_) => Op::SendQuick,
+                _ => Op::Send,
+            };
+            send.set(Word::new(operation, word.a(), word.b(), word.c()));
+        }
     }
 
     /// The counter as a stack word.
@@ -292,7 +328,10 @@ impl Ip {
 
 impl CodeStore {
     /// Take ownership of `code`; it stays where it is until freed.
-    pub fn add(&mut self, code: MethodCode) -> CodeRef {
+    pub fn add(&mut self, mut code: MethodCode) -> CodeRef {
+        code.simple = matches!(code.action, Action::Activate)
+            && code.num_args <= SIMPLE_ARGS
+            && code.num_temps <= code.num_args + SIMPLE_TEMPS;
         let code = NonNull::from(Box::leak(Box::new(code)));
         self.all.push(code);
         CodeRef(code)

@@ -12,7 +12,7 @@ use rowel_objmem::{Address, Format, Oop};
 
 use crate::code::{CodeRef, Ip};
 use crate::frame::{self, WORD};
-use crate::layout::context;
+use crate::layout::{closure, context};
 use crate::method;
 use crate::stack::PageIndex;
 use crate::vm::{Registers, Vm};
@@ -263,7 +263,6 @@ impl Vm {
         let page = *self.zone.page(index);
         let ip = Ip::from_word(self.heap.load(page.head_fp.plus(frame::SAVED_PC)));
         self.registers = Registers::new(ip, page.head_sp, page.head_fp);
-        self.set_stack_limit(page.limit);
     }
 
     /// Go on in `context`, wherever it is. The page active so far has been written back or freed.
@@ -333,6 +332,13 @@ impl Vm {
     fn resumable(&mut self, from: Oop, pushed: usize) -> Option<(CodeRef, usize, usize)> {
         let method = self.heap.follow(self.heap.fetch(from, context::METHOD));
         if !method::is_well_formed(self.heap.memory(), method) {
+            return None;
+        }
+        let closure = self.heap.follow(self.heap.fetch(from, context::CLOSURE));
+        let has_slots = closure.is_pointer()
+            && self.heap.format(closure).is_pointers()
+            && self.heap.slot_count(closure) > closure::NUM_ARGS as u64;
+        if closure != self.heap.nil() && !has_slots {
             return None;
         }
         let pc = self.heap.fetch(from, context::PC).as_integer()?;

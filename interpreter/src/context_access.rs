@@ -21,12 +21,12 @@ pub fn context_inst_var(vm: &mut Vm, object: Oop, index: usize) -> PrimitiveResu
     let Place::Frame(fp) = vm.place_of(object) else {
         return Ok(vm.heap.fetch(object, index));
     };
+    if index == context::SENDER {
+        let sender = vm.sender_of(Place::Frame(fp));
+        return Ok(vm.context_for(sender));
+    }
     vm.write_back();
     Ok(match index {
-        context::SENDER => {
-            let sender = vm.sender_of(Place::Frame(fp));
-            vm.context_for(sender)
-        }
         context::PC => Oop::small_integer(vm.pc_of(fp)),
         context::STACK_POINTER => Oop::small_integer(stack_depth(vm, fp) as i64),
         context::METHOD | context::CLOSURE | context::RECEIVER => vm.heap.fetch(object, index),

@@ -9,7 +9,7 @@ use rowel_objmem::Oop;
 use rowel_objmem::layout::special;
 
 use crate::context::Place;
-use crate::layout::{process, scheduler};
+use crate::layout::process;
 use crate::method;
 use crate::operation::UNFIT;
 use crate::vm::Vm;
@@ -46,7 +46,7 @@ impl Vm {
         // Writing to a string does not fail.
         let _ = writeln!(out, "running, priority {priority}:");
         self.print_stack(&mut out, Place::Frame(self.registers.fp));
-        let lists = self.heap.follow(self.heap.fetch(self.scheduler(), scheduler::PROCESS_LISTS));
+        let lists = self.scheduling().lists;
         for index in (0..self.heap.slot_count(lists) as usize).rev() {
             let list = self.heap.follow(self.heap.fetch(lists, index));
             let mut waiting = self.heap.follow(self.heap.fetch(list, 0));
@@ -66,7 +66,7 @@ impl Vm {
     /// Processes that wait for something: found by walking the heap.
     fn print_blocked(&self, out: &mut String) {
         let class = self.heap.special(special::CLASS_PROCESS);
-        let lists = self.heap.follow(self.heap.fetch(self.scheduler(), scheduler::PROCESS_LISTS));
+        let lists = self.scheduling().lists;
         for waiting in self.heap.all_instances(class) {
             let list = self.heap.follow(self.heap.fetch(waiting, process::MY_LIST));
             let is_ready = (0..self.heap.slot_count(lists) as usize)

@@ -23,6 +23,8 @@ pub struct Host {
     pub external_semaphores: Option<u16>,
     /// Frames to print of each process; `None` leaves it to the VM.
     pub frames_to_print: Option<usize>,
+    /// The image has given up the right to save itself.
+    pub image_write_disabled: bool,
     /// Set by primitive 113: the image wants to end with this code.
     pub exit_code: Option<i32>,
 }

@@ -7,9 +7,10 @@ use rowel_objmem::{Address, Oop};
 
 use std::sync::atomic::Ordering;
 
-use crate::code::{CodeRef, Ip, MethodCode};
+use crate::code::{CodeRef, Ip, MethodCode, SIMPLE_ARGS, SIMPLE_TEMPS};
 use crate::frame::{self, WORD};
-use crate::layout::closure;
+use crate::layout::{closure, context};
+use crate::stack::PAGE_BYTES;
 use crate::vm::{Registers, Vm};
 
 /// A VM with its registers taken out.
@@ -108,8 +109,31 @@ impl<'v> Machine<'v> {
         self.is_past_limit(method)
     }
 
+    /// As [`activate`](Self::activate), of [simple](MethodCode::is_simple) code.
+    #[inline(always)]
+    pub(crate) fn activate_simple(&mut self, code: CodeRef, resume: Ip) -> bool {
+        let method = code.get();
+        let num_args = u64::from(method.num_args);
+        self.memory.store(self.fp.plus(frame::SAVED_PC), resume.to_word());
+        let fp = Address(self.sp.0 - (num_args + 1) * WORD);
+        // With fewer arguments this moves words that are not in use, which is cheaper than tests.
+        for index in (0..=u64::from(SIMPLE_ARGS)).rev() {
+            self.move_up(fp, index);
+        }
+        self.write_header(fp, code, 0);
+        self.sp = fp.plus(frame::FIRST_TEMP + num_args * WORD);
+        let nil = self.vm.heap.nil().0;
+        // Here too.
+        for index in 0..u64::from(SIMPLE_TEMPS) {
+            self.memory.store(self.sp.plus(index * WORD), nil);
+        }
+        self.sp = fp.plus(frame::FIRST_TEMP + u64::from(method.num_temps) * WORD);
+        self.ip = code.ip_at(0);
+        self.is_past_limit(method)
+    }
+
     /// Lay a frame for the closure `block` over it and its arguments; the program counter is where
-    /// the caller goes on. The copied values start at slot `first_copied`; the code at word `start`.
+    /// the caller goes on. The copied values start at slot `first_copied`; its code at `start`.
     /// Answers whether the stack limit was passed.
     #[inline(always)]
     pub(crate) fn activate_block(
@@ -118,7 +142,7 @@ impl<'v> Machine<'v> {
         block: Oop,
         receiver: Oop,
         first_copied: usize,
-        start: usize,
+        start: Ip,
     ) -> bool {
         let method = code.get();
         self.memory.store(self.fp.plus(frame::SAVED_PC), self.ip.to_word());
@@ -137,32 +161,41 @@ impl<'v> Machine<'v> {
         if is_full {
             self.push_nils(u64::from(method.num_temps).saturating_sub(num_args + copied as u64));
         }
-        self.ip = code.ip_at(start);
+        self.ip = start;
         self.is_past_limit(method)
     }
 
     /// Move receiver and arguments up and write the header of their frame under them.
     #[inline(always)]
     fn lay_frame(&mut self, code: CodeRef, num_args: u64, closure: u64) {
-        let memory = self.memory;
         let fp = Address(self.sp.0 - (num_args + 1) * WORD);
-        let move_up = |index: u64| {
-            let value = memory.load_alone(fp.plus(index * WORD));
-            memory.store(fp.plus(frame::RECEIVER + index * WORD), value);
-        };
         for index in (2..=num_args).rev() {
-            move_up(index);
+            self.move_up(fp, index);
         }
         // Without an argument this moves a word that is not in use, which is cheaper than a test.
-        move_up(1);
-        move_up(0);
+        self.move_up(fp, 1);
+        self.move_up(fp, 0);
+        self.write_header(fp, code, closure);
+        self.sp = fp.plus(frame::FIRST_TEMP + num_args * WORD);
+    }
+
+    /// Move operand `index` of those at `fp` (0 is the receiver) to its place in the frame there.
+    #[inline(always)]
+    fn move_up(&self, fp: Address, index: u64) {
+        let value = self.memory.load_alone(fp.plus(index * WORD));
+        self.memory.store(fp.plus(frame::RECEIVER + index * WORD), value);
+    }
+
+    /// Write the header of a frame for `code` at `fp`, and go over to it.
+    #[inline(always)]
+    fn write_header(&mut self, fp: Address, code: CodeRef, closure: u64) {
+        let memory = self.memory;
         memory.store(fp.plus(frame::CALLER_FP), self.fp.0);
         memory.store(fp.plus(frame::METHOD), code.get().method.0);
         memory.store(fp.plus(frame::CODE), code.to_word());
         memory.store(fp.plus(frame::CONTEXT), 0);
         memory.store(fp.plus(frame::CLOSURE), closure);
         self.fp = fp;
-        self.sp = fp.plus(frame::FIRST_TEMP + num_args * WORD);
     }
 
     #[inline(always)]
@@ -180,16 +213,26 @@ impl<'v> Machine<'v> {
     #[inline(always)]
     fn is_past_limit(&self, method: &MethodCode) -> bool {
         let end = self.fp.plus(u64::from(method.frame_words) * WORD);
-        end.0 > self.vm.stack_limit.load(Ordering::Relaxed)
+        end.0 % PAGE_BYTES > self.vm.stack_limit.load(Ordering::Relaxed)
     }
 
     /// Return `value` to the caller's frame. False when this is the base frame of its page or has a
-    /// context: then nothing was done.
+    /// context that is old: then nothing was done.
     #[inline(always)]
     pub(crate) fn return_fast(&mut self, value: Oop) -> bool {
         let caller = self.memory.load(self.fp.plus(frame::CALLER_FP));
-        if caller == 0 || self.memory.load(self.fp.plus(frame::CONTEXT)) != 0 {
+        let married = Oop(self.memory.load(self.fp.plus(frame::CONTEXT)));
+        if caller == 0 {
             return false;
+        }
+        if married != Oop::ZERO {
+            if !self.vm.heap.is_young(married) {
+                return false;
+            }
+            // The context is dead from now on. It is young: no barrier.
+            let nil = self.vm.heap.nil();
+            self.memory.store_unchecked(married, context::SENDER, nil);
+            self.memory.store_unchecked(married, context::PC, nil);
         }
         self.sp = self.fp;
         self.push(value);

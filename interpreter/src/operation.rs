@@ -9,7 +9,8 @@
 //! └───────────────┴────────────┴──────┴──────┘
 //! ```
 //!
-//! A send is followed by two words: the cached class index, and the code that it found.
+//! A send is followed by two words: the cached class index, and the code that it found. Where an operation
+//! is or may become a send, its c says how the selector is found: one of [`selector`].
 
 /// Operand b of [`Operation::Illegal`] where the bytecode is defined, but does not fit the stack,
 /// the temporaries or the literals of its method.
@@ -127,14 +128,16 @@ macro_rules! for_each_operation {
             BlockReturnTop = 1;
             /// Return nil from the block to its caller.
             BlockReturnNil = 1;
-            /// Send literal b with a arguments.
+            /// Send selector b with a arguments; c is the kind of the selector.
             Send = 3;
-            /// Send literal b with a arguments, looked up above the method's class.
-            SendSuper = 3;
+            /// A Send that found a primitive which answers a value.
+            SendPrimitive = 3;
+            /// A Send that found a method which answers the receiver, a variable of it, or a constant.
+            SendQuick = 3;
+            /// A Send that found the evaluation of a closure.
+            SendEvaluate = 3;
             /// Send literal b with a arguments, looked up above the class on top of the stack.
             SendDirectedSuper = 3;
-            /// Send special selector b with a arguments.
-            SendSpecial = 3;
             /// `+`; special selector b when not two SmallIntegers or floats.
             Add = 3;
             /// `-`.
@@ -179,6 +182,31 @@ macro_rules! for_each_operation {
             Size = 3;
             /// Push temporary b, and do the PushTemp that follows.
             PushTwoTemps = 1;
+            /// Push the receiver, and do the PushTemp that follows.
+            PushReceiverAndTemp = 1;
+            /// Push instance variable b, and do the PushReceiverVariable that follows.
+            PushTwoReceiverVariables = 1;
+            /// Push instance variable b, and do the PushTemp that follows.
+            PushReceiverVariableAndTemp = 1;
+            /// Push temporary b, and do the Send that follows.
+            PushTempAndSend = 1;
+            /// Push the receiver, and do the Send that follows.
+            PushReceiverAndSend = 1;
+            /// Push instance variable b, and do the Send that follows.
+            PushReceiverVariableAndSend = 1;
+            /// Push temporary b, and do the `at:` that follows.
+            PushTempAndAt = 1;
+            /// Drop the top, and do the PushTemp that follows.
+            PopAndPushTemp = 1;
+            /// Return temporary b: PushTemp and ReturnTop.
+            ReturnTemp = 1;
+            /// Compare the top with nil, and do the conditional jump after: PushNil and `==`.
+            IsNil = 1;
+            /// Add to temporary b: PushTemp, PushInteger, `+`, StoreTemp, and the JumpBack after them if there is
+            /// one.
+            IncrementTemp = 1;
+            /// Compare two temporaries with `<=`: PushTwoTemps and what follows.
+            TempLessOrEqualTemp = 1;
             /// Do what PushInteger c and the `+` that follows do.
             AddInteger = 1;
             /// PushInteger c and `-`.
@@ -204,6 +232,16 @@ macro_rules! for_each_operation {
     };
 }
 
+/// Where an operation that is or becomes a send has its selector.
+pub mod selector {
+    /// Literal b of the method.
+    pub const LITERAL: i32 = 0;
+    /// Literal b, looked up above the method's class.
+    pub const SUPER: i32 = 1;
+    /// Special selector b.
+    pub const SPECIAL: i32 = 2;
+}
+
 macro_rules! define {
     ($( $(#[$doc:meta])* $name:ident = $words:literal; )*) => {
         /// An operation.
@@ -215,6 +253,13 @@ macro_rules! define {
         pub const OPERATIONS: &[(&str, usize)] = &[ $( (stringify!($name), $words), )* ];
 
         impl Operation {
+            /// Whether this is a send as bytecodes have it, whatever it found so far.
+            #[inline(always)]
+            pub const fn is_plain_send(self) -> bool {
+                use Operation::*;
+                matches!(self, Send | SendPrimitive | SendQuick | SendEvaluate)
+            }
+
             /// The operation with this number; `Illegal` when there is none.
             #[inline(always)]
             pub const fn from_number(number: u8) -> Operation {

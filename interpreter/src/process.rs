@@ -11,7 +11,29 @@ use crate::failure::Failure;
 use crate::layout::{linked_list, process, scheduler};
 use crate::vm::Vm;
 
+/// The scheduler's objects. Fetched once for each step of scheduling: nothing moves meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scheduling {
+    /// `Processor`.
+    scheduler: Oop,
+    /// The Array of ready lists.
+    pub(crate) lists: Oop,
+    /// The running process.
+    pub(crate) running: Oop,
+}
+
 impl Vm {
+    /// The scheduler's objects as they are now.
+    #[inline]
+    pub(crate) fn scheduling(&self) -> Scheduling {
+        let scheduler = self.scheduler();
+        Scheduling {
+            scheduler,
+            lists: self.slot(scheduler, scheduler::PROCESS_LISTS),
+            running: self.slot(scheduler, scheduler::ACTIVE_PROCESS),
+        }
+    }
+
     /// The process scheduler, `Processor`.
     pub(crate) fn scheduler(&self) -> Oop {
         let association = self.heap.special(special::SCHEDULER_ASSOCIATION);
@@ -20,7 +42,7 @@ impl Vm {
 
     /// The running process.
     pub fn active_process(&self) -> Oop {
-        self.heap.follow(self.heap.fetch(self.scheduler(), scheduler::ACTIVE_PROCESS))
+        self.slot(self.scheduler(), scheduler::ACTIVE_PROCESS)
     }
 
     /// The priority of a process; 0 when it is none.
@@ -42,13 +64,13 @@ impl Vm {
             && self.heap.slot_count(oop) > linked_list::EXCESS_SIGNALS as u64
     }
 
+    #[inline(always)]
     fn slot(&self, object: Oop, index: usize) -> Oop {
         self.heap.follow(self.heap.fetch(object, index))
     }
 
-    /// The ready list of `priority`.
-    fn ready_list(&self, priority: i64) -> Option<Oop> {
-        let lists = self.slot(self.scheduler(), scheduler::PROCESS_LISTS);
+    /// The ready list of `priority` among `lists`.
+    pub(crate) fn ready_list(&self, lists: Oop, priority: i64) -> Option<Oop> {
         let index = usize::try_from(priority - 1).ok()?;
         let inside = (index as u64) < self.heap.slot_count(lists);
         inside.then(|| self.slot(lists, index))
@@ -122,9 +144,10 @@ impl Vm {
     }
 
     /// Make a process that was preempted or that yields wait on its ready list.
-    pub(crate) fn make_ready(&mut self, link: Oop, first: bool) {
-        self.highest_ready = self.highest_ready.max(self.priority_of(link).max(0) as usize);
-        let Some(list) = self.ready_list(self.priority_of(link)) else {
+    pub(crate) fn make_ready(&mut self, now: Scheduling, link: Oop, first: bool) {
+        let priority = self.priority_of(link);
+        self.highest_ready = self.highest_ready.max(priority.max(0) as usize);
+        let Some(list) = self.ready_list(now.lists, priority) else {
             self.fatal("a process has a priority that the scheduler does not know");
         };
         if first {
@@ -134,9 +157,15 @@ impl Vm {
         }
     }
 
+    /// Suspend the running process where it is and go on in the ready process with the highest priority.
+    /// There must be one.
+    pub(crate) fn run_another(&mut self, now: Scheduling) {
+        let next = self.wake_highest_priority(now.lists);
+        self.transfer_to(now, next);
+    }
+
     /// The ready process with the highest priority, taken from its list. There must be one.
-    pub(crate) fn wake_highest_priority(&mut self) -> Oop {
-        let lists = self.slot(self.scheduler(), scheduler::PROCESS_LISTS);
+    fn wake_highest_priority(&mut self, lists: Oop) -> Oop {
         let count = self.heap.slot_count(lists) as usize;
         // Nobody is known to be ready above; should the image have done what the VM does not know of,
         // the second search finds it.
@@ -165,19 +194,16 @@ impl Vm {
         None
     }
 
-    /// Make `process` runnable: run it now when its priority is higher than that of the running one.
-    /// Answers whether it runs.
-    pub(crate) fn make_runnable(&mut self, woken: Oop) -> bool {
-        let running = self.active_process();
-        if self.priority_of(woken) > self.priority_of(running) {
+    /// Make `woken` runnable: run it now when its priority is higher than that of the running process.
+    pub(crate) fn make_runnable(&mut self, woken: Oop) {
+        let now = self.scheduling();
+        if self.priority_of(woken) > self.priority_of(now.running) {
             // A preempted process goes to the end of its list, or, where the image says that
             // preemption does not yield, stays first.
-            self.make_ready(running, !self.preemption_yields());
-            self.transfer_to(woken);
-            true
+            self.make_ready(now, now.running, !self.preemption_yields());
+            self.transfer_to(now, woken);
         } else {
-            self.make_ready(woken, false);
-            false
+            self.make_ready(now, woken, false);
         }
     }
 
@@ -193,21 +219,14 @@ impl Vm {
         self.make_runnable(woken);
     }
 
-    /// Suspend the running process where it is and go on in another.
-    pub(crate) fn transfer_to(&mut self, next: Oop) {
+    /// Suspend the running process where it is and go on in `next`.
+    fn transfer_to(&mut self, now: Scheduling, next: Oop) {
         self.write_back();
-        let running = self.active_process();
-        let context = self.marry(self.registers.fp);
-        self.heap.store(running, process::SUSPENDED_CONTEXT, context);
-        self.switch_to(next);
-    }
-
-    /// Go on in the process `next`, whatever was running being forgotten or safe.
-    pub(crate) fn switch_to(&mut self, next: Oop) {
-        let scheduler = self.scheduler();
+        let suspended = self.marry(self.registers.fp);
+        self.heap.store(now.running, process::SUSPENDED_CONTEXT, suspended);
         let nil = self.heap.nil();
         let context = self.slot(next, process::SUSPENDED_CONTEXT);
-        self.heap.store(scheduler, scheduler::ACTIVE_PROCESS, next);
+        self.heap.store(now.scheduler, scheduler::ACTIVE_PROCESS, next);
         self.heap.store(next, process::SUSPENDED_CONTEXT, nil);
         self.heap.store(next, process::MY_LIST, nil);
         if let Err(error) = self.resume(context) {

@@ -69,6 +69,9 @@ impl Vm {
         let Some(home) = self.home_of(running) else {
             return self.cannot_return(value);
         };
+        if self.return_on_page(home, value) {
+            return;
+        }
         self.write_back();
         let mut place = Place::Frame(self.registers.fp);
         let mut unwind = Place::Nowhere;
@@ -88,6 +91,37 @@ impl Vm {
             return self.cannot_return(value);
         }
         self.return_from(place, value);
+    }
+
+    /// The usual case: `home` and its sender are on the page, and nothing is to be unwound. False when
+    /// not; nothing has changed then.
+    fn return_on_page(&mut self, home: Oop, value: Oop) -> bool {
+        let memory = self.heap.memory();
+        let caller_of = |fp: Address| Address(memory.load(fp.plus(frame::CALLER_FP)));
+        let context_of = |fp: Address| memory.load(fp.plus(frame::CONTEXT));
+        let mut fp = self.registers.fp;
+        while context_of(fp) != home.0 {
+            if self.is_marked(Place::Frame(fp), UNWIND_MARK) {
+                return false;
+            }
+            fp = caller_of(fp);
+            if fp == Address(0) {
+                return false;
+            }
+        }
+        let sender = caller_of(fp);
+        if sender == Address(0) {
+            return false;
+        }
+        let mut left = self.registers.fp;
+        while left != sender {
+            self.widow(context_of(left));
+            left = caller_of(left);
+        }
+        let ip = Ip::from_word(memory.load(sender.plus(frame::SAVED_PC)));
+        self.registers = Registers::new(ip, fp, sender);
+        self.push(value);
+        true
     }
 
     /// Return `value` from the activation at `place`, which is up the sender chain and has a sender.

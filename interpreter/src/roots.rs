@@ -6,10 +6,11 @@
 use rowel_objmem::cage::Memory;
 use rowel_objmem::roots::{MemoryExhausted, Roots};
 use rowel_objmem::verify::{Problem, check_with};
-use rowel_objmem::{Address, CollectBoot, Heap, Oop};
+use rowel_objmem::{Address, CollectBoot, Heap, Oop, SegmentError};
 
 use crate::code::{CodeRef, CodeStore};
 use crate::frame::{self, WORD};
+use crate::primitives::vm_module::VmModuleState;
 use crate::stack::StackZone;
 use crate::vm::Vm;
 
@@ -41,6 +42,9 @@ impl Vm {
             self.heap.needs_full_collection = false;
             tracing::warn!("object memory is used up: the collection could not start");
         }
+        if outcome.is_ok() {
+            self.signal_collection();
+        }
         if let Some(check) = self.after_collection {
             check(self, full);
         }
@@ -69,6 +73,32 @@ impl Vm {
         check_with(heap, &references)
     }
 
+    /// Signal the semaphore that the image wants to have signalled after collections, if it does.
+    fn signal_collection(&mut self) {
+        let index = self.modules.state::<VmModuleState>().gc_semaphore;
+        if let Some(index) = index {
+            self.signals.signaller().signal(index.get());
+        }
+    }
+
+    /// Store roots into words and out pointers, the three arguments: see
+    /// [`store_image_segment`](rowel_objmem::Heap::store_image_segment). What `more` refers to stays
+    /// outside, as what frames refer to does.
+    pub(crate) fn store_image_segment(
+        &mut self,
+        arguments: [Oop; 3],
+        more: &[Oop],
+    ) -> Result<(), SegmentError> {
+        self.write_back();
+        let (heap, mut roots) = self.parts();
+        heap.store_image_segment(arguments, &mut roots, more)?;
+        // The arrays may have been forwarded to shorter ones.
+        if arguments.iter().any(|oop| self.heap.is_forwarded(*oop)) {
+            self.after_become();
+        }
+        Ok(())
+    }
+
     /// Collect the nursery.
     ///
     /// # Errors
@@ -92,7 +122,7 @@ impl Vm {
         if std::mem::take(&mut self.cache_has_young) {
             self.cache.flush();
         }
-        self.blocks.flush();
+        self.forget_places();
         Ok(())
     }
 
@@ -108,14 +138,14 @@ impl Vm {
         if self.heap.gc.compactions != before.0 || !self.young_code.is_empty() {
             self.code.reindex();
         }
+        self.cache.flush();
+        self.forget_places();
         outcome?;
         self.young_code.clear();
         if self.heap.gc.classes_expunged != before.1 {
             // Class indices may be given to other classes from now on.
             self.code.flush_caches();
         }
-        self.cache.flush();
-        self.blocks.flush();
         self.bury(&dead);
         Ok(())
     }
@@ -128,7 +158,7 @@ impl Vm {
         let dead: rustc_hash::FxHashSet<u64> = dead.iter().map(|code| code.to_word()).collect();
         self.cache.flush();
         self.code.flush_caches();
-        self.blocks.flush();
+        self.forget_places();
         self.code.retain(|code| !dead.contains(&code.to_word()));
     }
 
@@ -136,7 +166,13 @@ impl Vm {
     pub fn flush_caches(&mut self) {
         self.cache.flush();
         self.code.flush_caches();
+        self.forget_places();
+    }
+
+    /// Forget what is known of objects by where they are.
+    fn forget_places(&mut self) {
         self.blocks.flush();
+        self.recent_class = Oop::ZERO;
     }
 
     /// Forget what was found for `selector`.

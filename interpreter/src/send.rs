@@ -9,6 +9,7 @@ use rowel_objmem::layout::{class_index, special};
 use rowel_objmem::{ClassIndex, Format, Oop};
 
 use crate::code::{Action, CodeRef, Ip};
+use crate::context_access::context_inst_var;
 use crate::failure::Failure;
 use crate::frame::{self, WORD};
 use crate::layout::{class, message};
@@ -244,14 +245,7 @@ impl Vm {
             Action::AnswerSpecial(index) => self.heap.special(usize::from(index)),
             Action::AnswerInteger(value) => Oop::small_integer(i64::from(value)),
             Action::AnswerVariable(index) => {
-                let receiver = self.stack_value(num_args);
-                let has_it = receiver.is_pointer()
-                    && self.heap.format(receiver).is_pointers()
-                    && u64::from(index) < self.heap.slot_count(receiver);
-                if !has_it || self.is_context(receiver) {
-                    return self.activate(code);
-                }
-                self.heap.fetch(receiver, usize::from(index))
+                return self.answer_variable(code, usize::from(index));
             }
             Action::Value(function) => {
                 self.argument_count = num_args;
@@ -284,6 +278,23 @@ impl Vm {
         };
         self.pop(num_args + 1);
         self.push(answer);
+    }
+
+    /// Replace the receiver on top of the stack by its variable `index`, which `code` answers; should it
+    /// have none, that runs.
+    pub(crate) fn answer_variable(&mut self, code: CodeRef, index: usize) {
+        let receiver = self.stack_value(0);
+        let has_it = receiver.is_pointer()
+            && self.heap.format(receiver).is_pointers()
+            && (index as u64) < self.heap.slot_count(receiver);
+        let value = if !has_it {
+            return self.activate(code);
+        } else if self.is_context(receiver) {
+            context_inst_var(self, receiver, index).unwrap_or(self.heap.nil())
+        } else {
+            self.heap.fetch(receiver, index)
+        };
+        self.set_stack_value(0, value);
     }
 
     /// Make a frame for `code` over receiver and arguments and go on in it.

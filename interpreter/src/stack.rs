@@ -14,7 +14,7 @@ use crate::layout::context;
 
 /// Bytes of a stack page.
 pub const PAGE_BYTES: u64 = 32 << 10;
-/// Words kept free above a page's limit: when the limit was passed, the new frame has been laid. It may
+/// Words kept free above [`PAGE_LIMIT`]: when the limit was passed, the new frame has been laid. It may
 /// lie over as many operands beyond its caller's end as a context has slots, should the image have
 /// answered what it was asked, or resumed a context with more operands than its code takes.
 pub const HEADROOM_WORDS: u64 = 192;
@@ -25,6 +25,10 @@ const LAID_WORDS: u64 = frame::FIRST_TEMP / frame::WORD + 64;
 
 const _: () = assert!(HEADROOM_WORDS > context::LARGE_SLOTS as u64 + LAID_WORDS);
 
+/// A frame that ends further from the start of its page than this does not fit: the limit that the
+/// running code compares with, the same for every page.
+pub const PAGE_LIMIT: u64 = PAGE_BYTES - HEADROOM_WORDS * crate::frame::WORD;
+
 /// Index of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageIndex(pub u16);
@@ -34,8 +38,6 @@ pub struct PageIndex(pub u16);
 pub struct StackPage {
     /// First byte.
     pub base: Address,
-    /// A frame that ends above this does not fit.
-    pub limit: Address,
     /// The context that the base frame returns to; nil for none.
     pub caller_context: Oop,
     /// The innermost frame, up to date unless the page is the active one. 0 when the page is free.
@@ -61,21 +63,22 @@ impl StackPage {
 }
 
 impl StackZone {
-    /// Cut `zone` into pages, all free. What does not fill a page is left over.
+    /// Cut `zone` into pages, all free, whose addresses are multiples of their size. What does not
+    /// fill a page is left over.
     pub fn new(zone: Range<Address>) -> StackZone {
-        let count = zone.end.offset_from(zone.start) / PAGE_BYTES;
+        let start = Address(zone.start.0.next_multiple_of(PAGE_BYTES));
+        let count = zone.end.0.saturating_sub(start.0) / PAGE_BYTES;
         let pages = (0..count).map(|index| {
-            let base = zone.start.plus(index * PAGE_BYTES);
+            let base = start.plus(index * PAGE_BYTES);
             StackPage {
                 base,
-                limit: base.plus(PAGE_BYTES - HEADROOM_WORDS * frame::WORD),
                 caller_context: Oop::ZERO,
                 head_fp: Address(0),
                 head_sp: base,
                 last_used: 0,
             }
         });
-        StackZone { start: zone.start, pages: pages.collect(), clock: 0 }
+        StackZone { start, pages: pages.collect(), clock: 0 }
     }
 
     /// The page.

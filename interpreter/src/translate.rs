@@ -15,7 +15,7 @@ use crate::code::MethodCode;
 use crate::frame;
 use crate::layout::context;
 use crate::method::{self, BytecodeSet, MethodHeader};
-use crate::operation::{Operation as Op, UNFIT, Word};
+use crate::operation::{Operation as Op, UNFIT, Word, selector};
 
 mod depth;
 mod fuse;
@@ -61,9 +61,9 @@ impl Translation {
         Flow::Next
     }
 
-    /// A send-like operation with its inline cache.
-    fn send(&mut self, operation: Op, num_args: i32, literal: i32) -> Flow {
-        self.push(Word::new(operation, num_args as u8, literal as u16, 0));
+    /// A send-like operation with its inline cache; `kind` says what `index` is the index of.
+    fn send(&mut self, operation: Op, num_args: i32, index: i32, kind: i32) -> Flow {
+        self.push(Word::new(operation, num_args as u8, index as u16, kind));
         self.push(Word(0));
         self.push(Word(0));
         Flow::Next
@@ -103,12 +103,12 @@ impl Translation {
     fn special(&mut self, index: usize) -> Flow {
         let operation = match SPECIAL_OPERATIONS.get(index) {
             Some(Some(operation)) => *operation,
-            _ => Op::SendSpecial,
+            _ => Op::Send,
         };
         let num_args = rowel_bytecode::SPECIAL_SELECTORS[index & 31].num_args;
         match operation {
             Op::Identical | Op::NotIdentical | Op::Class => self.emit(operation, num_args, 0, 0),
-            _ => self.send(operation, i32::from(num_args), index as i32),
+            _ => self.send(operation, i32::from(num_args), index as i32, selector::SPECIAL),
         }
     }
 

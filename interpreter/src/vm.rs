@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rowel_objmem::{Address, Heap, Oop};
 
@@ -14,7 +15,7 @@ use crate::host::Host;
 use crate::method_cache::MethodCache;
 use crate::primitive::{Modules, Primitive, PrimitiveResult};
 use crate::signals::Signals;
-use crate::stack::{PageIndex, StackZone};
+use crate::stack::{PAGE_LIMIT, PageIndex, StackZone};
 use crate::timer::Timer;
 
 /// Everything an isolate needs to run Smalltalk. Nothing of it is global.
@@ -28,7 +29,7 @@ pub struct Vm {
     pub active_page: PageIndex,
     /// Registers, up to date whenever the dispatch loop has called out of itself.
     pub registers: Registers,
-    /// A frame that ends above this does not fit; 0 asks for attention at the next send or back jump.
+    /// [`PAGE_LIMIT`], or 0 to ask for attention at the next send or back jump.
     pub stack_limit: Arc<AtomicU64>,
     /// All translated code.
     pub code: CodeStore,
@@ -36,16 +37,19 @@ pub struct Vm {
     pub cache: MethodCache,
     /// The code of the blocks evaluated last.
     pub blocks: BlockCache,
+    /// The class that an instance was made of last, in its place in the class table and with the slots
+    /// of a class; zero for none.
+    pub(crate) recent_class: Oop,
     /// Code of methods that are still young: a scavenge moves or buries them.
     pub(crate) young_code: Vec<CodeRef>,
     /// Whether the lookup cache may hold young selectors.
     pub(crate) cache_has_young: bool,
-    /// The stack limit of the active page, when nobody asks for attention.
-    pub(crate) page_limit: u64,
     /// The timer behind Delay.
     pub timer: Timer,
     /// Bytes below which the image wants its low space semaphore signalled; 0 for never.
     pub low_space_threshold: u64,
+    /// How long the image had nothing to do and said so.
+    pub(crate) idle: Duration,
     /// No ready list of a higher priority has a process in it, as far as the VM knows.
     pub(crate) highest_ready: usize,
     /// Scavenge at every safepoint: a test mode.
@@ -117,8 +121,7 @@ impl Vm {
         heap.attention = stack_limit.clone();
         let active_page = zone.claim(None).expect("a fresh zone has a free page");
         let base = zone.page(active_page).base;
-        let page_limit = zone.page(active_page).limit.0;
-        stack_limit.store(page_limit, Ordering::Relaxed);
+        stack_limit.store(PAGE_LIMIT, Ordering::Relaxed);
         Vm {
             heap,
             stack_limit,
@@ -129,11 +132,12 @@ impl Vm {
             code: CodeStore::default(),
             cache: MethodCache::default(),
             blocks: BlockCache::default(),
+            recent_class: Oop::ZERO,
             young_code: Vec::new(),
             cache_has_young: false,
-            page_limit,
             timer,
             low_space_threshold: 0,
+            idle: Duration::ZERO,
             highest_ready: usize::MAX,
             stress_scavenges: false,
             after_collection: None,

@@ -62,9 +62,30 @@ fn finishes(body: Vec<Word>) {
             code.ip_at(index).set_cache(ClassIndex(1), answer);
         }
     }
-    let temps = [Oop::small_integer(ROUNDS), Oop::small_integer(3)];
-    vm.enter(code, Oop::small_integer(7), &temps);
-    assert_eq!(run(&mut vm), Leave::Finished(Oop::small_integer(7)));
+    // Where the body needs slots, the receiver and the other temporary are an Array.
+    let needs_slots = |word: &Word| {
+        // A word of an empty inline cache is no operation.
+        let is_operation = word.0 != 0;
+        let operation = Op::from_number(word.op());
+        is_operation
+            && matches!(
+                operation,
+                Op::PushReceiverVariable
+                    | Op::PushMaybeContextVariable
+                    | Op::StoreReceiverVariable
+                    | Op::StoreMaybeContextVariable
+                    | Op::PushRemoteTemp
+                    | Op::StoreRemoteTemp
+            )
+    };
+    let (receiver, other) = if body.iter().any(needs_slots) {
+        let array = vm.array_object(&[Oop::small_integer(5); 4]).expect("memory");
+        (array, array)
+    } else {
+        (Oop::small_integer(7), Oop::small_integer(3))
+    };
+    vm.enter(code, receiver, &[Oop::small_integer(ROUNDS), other]);
+    assert_eq!(run(&mut vm), Leave::Finished(receiver));
 }
 
 /// Pushes two operands, runs `operation`, drops what it leaves.
@@ -72,6 +93,24 @@ fn binary(operation: Op) -> Vec<Word> {
     let mut words = vec![op(Op::PushTemp, 0, OTHER, 0), op(Op::PushInteger, 0, 0, 2)];
     words.extend(sized(operation, 1, 0, 0));
     words.push(op(Op::Pop, 0, 0, 0));
+    words
+}
+
+/// What `fused`, over an operation `plain` and the next, stands in, with as much dropped as was pushed.
+fn fused_body(fused: Op, plain: Op) -> Vec<Word> {
+    let drop = op(Op::Pop, 0, 0, 0);
+    let mut words = vec![op(fused, 0, OTHER, 0)];
+    match fused {
+        Op::PushTempAndSend | Op::PushReceiverAndSend => words.extend(sized(Op::Send, 0, 0, 0)),
+        _ => words.push(op(Op::PushTemp, 0, OTHER, 0)),
+    }
+    words.push(drop);
+    match plain {
+        // Something to drop comes before it.
+        Op::Pop => words.insert(0, op(Op::PushTemp, 0, OTHER, 0)),
+        _ if fused == Op::PushReceiverAndTemp => words.push(drop),
+        _ => {}
+    }
     words
 }
 
@@ -127,10 +166,38 @@ fn no_operation_leaves_anything_on_the_native_stack() {
         drop(),
         drop(),
     ]);
+    for (fused, plain) in [
+        (Op::PushReceiverAndTemp, Op::PushReceiver),
+        (Op::PopAndPushTemp, Op::Pop),
+        (Op::PushTempAndSend, Op::PushTemp),
+        (Op::PushReceiverAndSend, Op::PushReceiver),
+    ] {
+        bodies.push(fused_body(fused, plain));
+    }
+    let mut is_nil = vec![op(Op::PushReceiver, 0, 0, 0), op(Op::IsNil, 0, 0, 0)];
+    is_nil.extend([op(Op::Identical, 0, 0, 0), drop()]);
+    bodies.push(is_nil);
+    let mut increment = vec![op(Op::IncrementTemp, 0, OTHER, 0), op(Op::PushInteger, 0, 0, 1)];
+    increment.extend(sized(Op::Add, 1, 0, 0));
+    increment.push(op(Op::StoreTemp, 1, OTHER, 0));
+    bodies.push(increment);
+    let mut less = vec![op(Op::TempLessOrEqualTemp, 0, OTHER, 0), op(Op::PushTemp, 0, OTHER, 0)];
+    less.extend(sized(Op::LessOrEqual, 1, 0, 0));
+    less.push(drop());
+    bodies.push(less);
     bodies.push(vec![op(Op::PushTemp, 0, OTHER, 0), op(Op::StoreTemp, 1, OTHER, 0)]);
     bodies.push(vec![op(Op::PushTemp, 0, OTHER, 0), op(Op::Duplicate, 0, 0, 0), drop(), drop()]);
     bodies.push(vec![op(Op::PushTrue, 0, 0, 0), op(Op::JumpIfTrue, 0, 0, 0)]);
     bodies.push(vec![op(Op::PushFalse, 0, 0, 0), op(Op::JumpIfFalse, 0, 0, 0)]);
+    for push in [Op::PushReceiverVariable, Op::PushMaybeContextVariable] {
+        bodies.push(vec![op(push, 0, 2, 0), drop()]);
+    }
+    bodies.push(vec![op(Op::PushRemoteTemp, 0, 2, i32::from(OTHER)), drop()]);
+    let stores = [Op::StoreReceiverVariable, Op::StoreMaybeContextVariable, Op::StoreRemoteTemp];
+    for store in stores {
+        let value = op(Op::PushInteger, 0, 0, 9);
+        bodies.push(vec![value, op(store, 1, 2, i32::from(OTHER))]);
+    }
     bodies.push(vec![op(Op::Jump, 0, 0, 0)]);
     bodies.push(vec![op(Op::PushNewArray, 0, 3, 0), drop()]);
     bodies.push(vec![op(Op::PushReceiver, 0, 0, 0), op(Op::Class, 0, 0, 0), drop()]);

@@ -260,3 +260,82 @@ fn every_method_of_a_real_image_fits_its_frame() {
     assert!(methods > 1000, "{methods} methods");
     assert!(wrong.is_empty(), "{} of {methods}: {}", wrong.len(), wrong[0]);
 }
+
+/// Numbers that look random, the same ones each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % limit
+    }
+}
+
+/// Follow `code`, of these bytes that start at offset `first`, along a random path, with the effects that
+/// the table of bytecodes gives. Answers how many bytecodes were done.
+fn walk_at_random(
+    code: &MethodCode,
+    method: Method,
+    (bytes, first): (&[u8], u32),
+    random: &mut Random,
+) -> usize {
+    let words = code.words();
+    let (mut at, mut depth) = (0, method.temporaries);
+    for step in 0..200 {
+        let word = words[at];
+        let operation = Op::from_number(word.op());
+        let size = OPERATIONS[usize::from(word.op())].1;
+        let jumps = random.below(2) == 0;
+        let ahead = (at as i64 + 1 + i64::from(word.c())) as usize;
+        let next = match operation {
+            Op::Illegal => return step,
+            Op::JumpBack => (at as i64 + 1 - i64::from(word.c())) as usize,
+            Op::Jump => ahead,
+            Op::JumpIfTrue | Op::JumpIfFalse if jumps => ahead,
+            _ => at + size,
+        };
+        let pc = (code.offset_at(at) - first) as usize;
+        // The jump over a block is part of its closure.
+        if operation != Op::Jump || code.word_at(code.offset_at(at)) == Some(at) {
+            let (bytecode, _) = decode(bytes, pc, method.set).expect("a bytecode");
+            let effect = bytecode.stack_effect().expect("known");
+            assert!(depth >= i64::from(effect.popped), "{bytecode} of {bytes:x?}");
+            depth += effect.net();
+            assert!((0..=16).contains(&depth), "{bytecode} of {bytes:x?}");
+        }
+        if format!("{operation:?}").contains("Return") {
+            return step;
+        }
+        at = next;
+    }
+    200
+}
+
+#[test]
+fn no_path_through_random_bytecodes_leaves_the_frame() {
+    // Much of what there is, so that paths are not too short.
+    let sista =
+        [0x40, 0x41, 0x4C, 0x4F, 0x51, 0x53, 0x53, 0x60, 0x71, 0x80, 0x91, 0xB0, 0xB8, 0xD0, 0xD8];
+    let v3 =
+        [0x10, 0x11, 0x70, 0x73, 0x76, 0x88, 0x88, 0xB0, 0xC1, 0xD0, 0xE1, 0x90, 0x98, 0x68, 0x87];
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    let mut steps = 0;
+    for round in 0..20_000 {
+        let set = [BytecodeSet::SistaV1, BytecodeSet::V3PlusClosures][round % 2];
+        let usual = if round % 2 == 0 { sista } else { v3 };
+        let method = Method { set, ..PLAIN };
+        let bytes: Vec<u8> = (0..40)
+            .map(|_| match random.below(16) {
+                0 => random.below(256) as u8,
+                _ => usual[random.below(usual.len())],
+            })
+            .collect();
+        let code = method.translated(&bytes);
+        for _ in 0..4 {
+            steps += walk_at_random(&code, method, (&bytes, 24), &mut random);
+        }
+    }
+    assert!(steps > 200_000, "only {steps} bytecodes were done");
+}

@@ -149,6 +149,92 @@ fn parameters_of_the_image_go_into_its_header() {
 }
 
 #[test]
+fn whether_weak_objects_are_queued_can_be_set() {
+    let mut vm = fresh();
+    vm.host.header = Some(ImageHeader::default());
+    assert!(!vm.heap.gc.queue_weak);
+    call(&mut vm, 254, &[int(48), int(1 << 4)]).expect("set");
+    assert!(vm.heap.gc.queue_weak);
+    // A weak array loses what it refers to, and is told.
+    let weak = |vm: &mut Vm| {
+        let class = rowel_objmem::layout::class_index::ARRAY;
+        let array = vm.heap.allocate_old(class, rowel_objmem::Format::WEAK, 1).expect("memory");
+        let lost = vm.string_object(b"lost").expect("memory");
+        vm.heap.store(array, 0, lost);
+        vm.heap.set_special(special::THE_DISPLAY, array);
+        vm.collect_garbage(true);
+        call(vm, 172, &[])
+    };
+    let mourner = weak(&mut vm).expect("a mourner");
+    assert_eq!(mourner, vm.heap.special(special::THE_DISPLAY));
+    call(&mut vm, 254, &[int(48), int(0)]).expect("set");
+    assert_eq!(weak(&mut vm), Err(Failure::NotFound));
+}
+
+#[test]
+fn collections_are_counted_and_timed() {
+    let mut vm = fresh();
+    let read = |vm: &mut Vm, index| {
+        call(vm, 254, &[int(index)]).expect("there").as_integer().expect("small")
+    };
+    assert_eq!([7, 8, 9, 10, 11, 18, 36, 72, 73].map(|index| read(&mut vm, index)), [0; 9]);
+    vm.collect_garbage(false);
+    assert_eq!((read(&mut vm, 7), read(&mut vm, 9)), (0, 1));
+    let kept = vm.string_object(b"kept").expect("memory");
+    vm.heap.set_special(special::THE_DISPLAY, kept);
+    vm.collect_garbage(true);
+    assert_eq!((read(&mut vm, 7), read(&mut vm, 9)), (1, 2));
+    assert!(read(&mut vm, 11) > 0, "what lived was tenured");
+    let ago = call(&mut vm, 135, &[]).expect("a clock").as_integer().expect("small");
+    assert!((0..10_000).contains(&(ago - read(&mut vm, 36))));
+    let mut rounds = 0;
+    while read(&mut vm, 8) == 0 || read(&mut vm, 72) == 0 {
+        vm.collect_garbage(true);
+        rounds += 1;
+        assert!(rounds < 1_000_000, "no time passes");
+    }
+    assert!(read(&mut vm, 8) >= read(&mut vm, 72));
+    assert_eq!(read(&mut vm, 7), 1 + rounds);
+}
+
+#[test]
+fn the_image_is_told_of_collections_if_it_wants() {
+    let mut vm = fresh();
+    vm.collect_garbage(false);
+    assert_eq!(vm.signals.take(), []);
+    named(&mut vm, "primitiveSetGCSemaphore", &[int(7)]).expect("set");
+    vm.collect_garbage(false);
+    vm.collect_garbage(true);
+    assert_eq!(vm.signals.take(), [7, 7]);
+    named(&mut vm, "primitiveSetGCSemaphore", &[int(0)]).expect("set");
+    vm.collect_garbage(true);
+    assert_eq!(vm.signals.take(), []);
+    let nil = vm.heap.nil();
+    assert!(named(&mut vm, "primitiveSetGCSemaphore", &[nil]).is_err());
+}
+
+#[test]
+fn idling_is_timed() {
+    let mut vm = fresh();
+    assert_eq!(call(&mut vm, 254, &[int(16)]), Ok(int(0)));
+    call(&mut vm, 230, &[int(2_000)]).expect("idle");
+    let idle = call(&mut vm, 254, &[int(16)]).expect("there").as_integer().expect("small");
+    assert!((1_000..10_000_000).contains(&idle), "{idle} microseconds");
+}
+
+#[test]
+fn an_image_that_gave_up_the_right_is_not_saved() {
+    let mut vm = fresh();
+    let folder = std::env::temp_dir();
+    vm.host.image_path = folder.join(format!("rowel-not-saved-{}.image", std::process::id()));
+    vm.host.header = Some(ImageHeader::default());
+    vm.host.image_write_disabled = true;
+    let Some(Primitive::Control(snapshot)) = primitives::find(97) else { panic!("a primitive") };
+    assert_eq!(snapshot(&mut vm), Err(Failure::Generic));
+    assert!(!vm.host.image_path.exists());
+}
+
+#[test]
 fn counters_can_be_reset() {
     let mut vm = fresh();
     let before = call(&mut vm, 254, &[int(34)]).expect("bytes").as_integer().expect("small");

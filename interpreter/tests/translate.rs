@@ -41,7 +41,7 @@ fn both_sets_give_the_same_operations() {
     assert_eq!(sista, v3);
     assert_eq!(
         sista,
-        "   0 PushReceiver 0 0 0\n   1 AddInteger 0 0 1\n   2 Add 1 0 0\n   5 ReturnTop 0 0 0\n"
+        "   0 PushReceiver 0 0 0\n   1 AddInteger 0 0 1\n   2 Add 1 0 2\n   5 ReturnTop 0 0 0\n"
     );
 }
 

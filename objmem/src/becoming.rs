@@ -108,7 +108,8 @@ impl Heap {
         Some(object)
     }
 
-    fn is_plain_array(&self, oop: Oop) -> bool {
+    /// Whether the oop is an Array, or an object of the same format.
+    pub(crate) fn is_plain_array(&self, oop: Oop) -> bool {
         oop.is_pointer() && self.memory.format(oop) == crate::format::Format::INDEXABLE
     }
 
@@ -158,7 +159,7 @@ impl Heap {
     }
 
     /// Turn `object` into a forwarder to `target`.
-    fn forward(&mut self, object: Oop, target: Oop) {
+    pub(crate) fn forward(&mut self, object: Oop, target: Oop) {
         let header = self.memory.header(object);
         let header = header
             .with_class_index(ClassIndex(FORWARDED_CLASS_INDEX))

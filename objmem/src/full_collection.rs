@@ -4,6 +4,8 @@
 //! place, so that a collection always happens. Must not know how each pass works. Source of the
 //! order: `SpurMemoryManager>>#fullGC`.
 
+use std::time::Instant;
+
 use crate::heap::Heap;
 use crate::mark_bits::MarkBits;
 use crate::marker::mark;
@@ -54,11 +56,14 @@ impl Heap {
         boot: CollectBoot,
         compact: bool,
     ) -> Result<(), MemoryExhausted> {
+        let start = Instant::now();
         let emptied = self.scavenge_with(roots, Tenure::All).is_ok();
         self.old.drop_reserve(&self.cage);
         let everything = boot == CollectBoot::Yes || self.boot.is_empty();
         let mut marks = MarkBits::new(self.stack_zone.end.0, self.old.frontier)?;
+        let marking = Instant::now();
         mark(self, &mut marks, roots, everything);
+        self.gc.times.marking += marking.elapsed();
         self.remembered.retain(|&object| {
             marks.is_marked(object) || !everything && self.boot.contains(&object.0)
         });
@@ -68,21 +73,27 @@ impl Heap {
             // Without the boot region, some of its objects may still refer to a forwarder.
             self.has_forwarders = false;
         }
+        let sweeping = Instant::now();
         self.sweep(&marks, everything);
         if !emptied {
             self.sweep_nursery(&marks);
         }
+        self.gc.times.sweeping += sweeping.elapsed();
         if roots.allows_compaction() {
+            let compacting = Instant::now();
             self.compact_old(&mut marks, roots, everything, compact);
+            self.gc.times.compacting += compacting.elapsed();
         }
         // With what was reclaimed, there may be room for the nursery now.
-        if !emptied && self.scavenge(roots).is_err() {
+        if !emptied && self.scavenge_with(roots, Tenure::ByAge).is_err() {
             self.use_up_eden();
         }
         self.gc.full_collections += 1;
         self.note_live_bytes();
         self.needs_full_collection = false;
         self.gc.eden_after_full = self.nursery.eden.next;
+        let taken = self.gc.times.end(start);
+        self.gc.times.full += taken;
         Ok(())
     }
 

@@ -195,6 +195,11 @@ impl Heap {
         }
     }
 
+    /// How many old objects are in that set, and for how many there is room before it grows.
+    pub fn remembered_count(&self) -> (usize, usize) {
+        (self.remembered.len(), self.remembered.capacity())
+    }
+
     /// Note in the boot remembered set that boot object `object` refers to private old objects, if
     /// it does.
     pub(crate) fn note_boot_references(&mut self, object: Oop) {

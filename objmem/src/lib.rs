@@ -11,6 +11,7 @@
 //! | collecting everything: mark, sweep, compact | [`full_collection`] |
 //! | exchanging identities | [`becoming`] |
 //! | image files | [`image`] |
+//! | parts of an image as words | [`image_segment`] |
 //! | checking a heap | [`verify`] |
 //!
 //! Knows nothing of bytecodes or frames. Facts come from VMMaker's `SpurMemoryManager`,
@@ -29,6 +30,7 @@ pub mod full_collection;
 pub mod header;
 pub mod heap;
 pub mod image;
+pub mod image_segment;
 pub mod layout;
 pub mod mark_bits;
 pub mod marker;
@@ -48,5 +50,6 @@ pub use format::Format;
 pub use full_collection::CollectBoot;
 pub use header::Header;
 pub use heap::{Heap, HeapParts};
+pub use image_segment::SegmentError;
 pub use oop::{Address, ClassIndex, Oop};
 pub use roots::{MemoryExhausted, Roots};

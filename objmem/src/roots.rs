@@ -5,6 +5,7 @@
 //! `#signalFinalization:`, `#setCogVMFlags:`; `SpurMemoryManager>>#queueMourner:`, `#dequeueMourner`.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::heap::Heap;
 use crate::oop::Oop;
@@ -81,8 +82,36 @@ pub struct GcState {
     pub full_collections: u64,
     /// Full collections that moved old objects.
     pub compactions: u64,
-    /// Bytes tenured so far.
-    pub tenured_bytes: u64,
+    /// Objects tenured so far.
+    pub tenured: u64,
+    /// How long all this took.
+    pub times: GcTimes,
+}
+
+/// How long collections have taken so far, all together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GcTimes {
+    /// Scavenges, but for those that are part of a full collection.
+    pub scavenges: Duration,
+    /// Full collections, with all that is part of them.
+    pub full: Duration,
+    /// Marking.
+    pub marking: Duration,
+    /// Sweeping.
+    pub sweeping: Duration,
+    /// Moving old objects together.
+    pub compacting: Duration,
+    /// When the last full collection or scavenge ended.
+    pub ended: Option<Instant>,
+}
+
+impl GcTimes {
+    /// A collection that began at `start` ends; the time since is to be added to one of the above.
+    pub(crate) fn end(&mut self, start: Instant) -> Duration {
+        let now = Instant::now();
+        self.ended = Some(now);
+        now - start
+    }
 }
 
 impl Heap {

@@ -5,6 +5,8 @@
 //! address order (Cheney); those copied to old space wait on a list. Knows nothing of marking.
 //! Source: `SpurGenerationScavenger`.
 
+use std::time::Instant;
+
 use crate::cage::Memory;
 use crate::format::Format;
 use crate::header::{Header, WORD};
@@ -42,7 +44,11 @@ impl Heap {
     /// # Errors
     /// When old space could not take all that may have to be tenured. Nothing has happened then.
     pub fn scavenge(&mut self, roots: &mut (impl Roots + ?Sized)) -> Result<(), MemoryExhausted> {
-        self.scavenge_with(roots, Tenure::ByAge)
+        let start = Instant::now();
+        let outcome = self.scavenge_with(roots, Tenure::ByAge);
+        let taken = self.gc.times.end(start);
+        self.gc.times.scavenges += taken;
+        outcome
     }
 
     /// Collect the nursery, tenuring as `tenure` says.
@@ -196,7 +202,7 @@ impl Scavenger<'_> {
             Oop(start + overflow)
         } else {
             let start = self.heap.reserve_old_surely(bytes);
-            self.heap.gc.tenured_bytes += bytes;
+            self.heap.gc.tenured += 1;
             let new = Oop(start + overflow);
             self.tenured.push(new);
             new

@@ -17,6 +17,8 @@ pub mod float_array;
 pub mod float_array_plugin;
 pub mod float_math_plugin;
 pub mod jpeg_read_writer2_plugin;
+pub mod jpeg_reader;
+mod jpeg_reader_plugin;
 pub mod large_integers;
 pub mod large_integers_plugin;
 mod locale_plugin;
@@ -26,6 +28,8 @@ pub mod misc_primitive;
 pub mod misc_primitive_plugin;
 mod operands;
 mod os_process_plugin;
+pub mod re;
+mod re_plugin;
 pub mod security_plugin;
 pub mod socket;
 mod socket_plugin;
@@ -51,11 +55,13 @@ pub const MODULES: &[Module] = &[
     float_array_plugin::SINGLES,
     float_math_plugin::MODULE,
     jpeg_read_writer2_plugin::MODULE,
+    jpeg_reader_plugin::MODULE,
     large_integers_plugin::MODULE,
     locale_plugin::MODULE,
     matrix2x3_plugin::MODULE,
     misc_primitive_plugin::MODULE,
     os_process_plugin::MODULE,
+    re_plugin::MODULE,
     security_plugin::MODULE,
     socket_plugin::MODULE,
     uuid_plugin::MODULE,

@@ -1,7 +1,6 @@
 //! SecurityPlugin: whether the image may be written, and directories for what is not trusted.
 //!
-//! Nothing is forbidden, but an image can give up the right to save itself: whoever saves asks
-//! [`may_write_image`]. Source: `SecurityPlugin.c`, `sqUnixSecurity.c`.
+//! Nothing is forbidden, but an image can give up the right to save itself. Source: `SecurityPlugin.c`, `sqUnixSecurity.c`.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -21,24 +20,12 @@ const ROWS: &[NamedRow] = &[
     ("primitiveGetUntrustedUserDirectory", Primitive::Value(untrusted_directory)),
 ];
 
-/// What the image gave up.
-#[derive(Debug, Default)]
-struct Security {
-    image_write_disabled: bool,
-}
-
-/// Whether the image may be saved.
-pub fn may_write_image(vm: &mut Vm) -> bool {
-    !vm.modules.state::<Security>().image_write_disabled
-}
-
 fn can_write_image(vm: &mut Vm) -> PrimitiveResult {
-    let may = may_write_image(vm);
-    Ok(vm.heap.boolean(may))
+    Ok(vm.heap.boolean(!vm.host.image_write_disabled))
 }
 
 fn disable_image_write(vm: &mut Vm) -> PrimitiveResult {
-    vm.modules.state::<Security>().image_write_disabled = true;
+    vm.host.image_write_disabled = true;
     Ok(vm.receiver())
 }
 

@@ -144,7 +144,9 @@ fn an_image_can_give_up_being_saved() {
     let path = path.expect("known");
     assert_eq!(text(&vm, path), "/tmp/here/secure");
     common::call(&mut vm, "SecurityPlugin", "primitiveDisableImageWrite", &[]).expect("done");
-    assert!(!rowel_plugins::security_plugin::may_write_image(&mut vm));
+    let can = common::call(&mut vm, "SecurityPlugin", "primitiveCanWriteImage", &[]);
+    assert_eq!(can, Ok(vm.heap.false_object()));
+    assert!(vm.host.image_write_disabled);
 }
 
 #[test]

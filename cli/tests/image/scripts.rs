@@ -29,6 +29,21 @@ fn a_process_that_may_not_have_many_addresses_runs() {
 }
 
 #[test]
+fn image_segments_hold_graphs_contexts_and_classes() {
+    let Some(place) = Place::with_image() else { return };
+    let outcome = place.run_script(include_str!("scripts/segments.st"), USUAL);
+    let expected = [
+        "nil true true one 100000000000000000000 #(1 2) (3/4) true Array true",
+        "nil MethodContext 43",
+        "nil false true 2 true true",
+        "3000 true 598 bad argument",
+    ];
+    let printed = outcome.printed().replace('\n', " ");
+    assert_eq!(printed.trim_end(), expected.join(" "), "{}", outcome.stderr);
+    assert_eq!(outcome.code, Some(0));
+}
+
+#[test]
 fn every_scavenge_that_can_be_changes_nothing() {
     let Some(place) = Place::with_image() else { return };
     place.write(

@@ -66,7 +66,7 @@ fn exchange(vm: &mut Vm, two_way: bool, copy_hash: bool) -> PrimitiveResult {
 }
 
 /// Whether a context that is married to a frame is in the Array `oop`.
-fn has_married_context(vm: &Vm, oop: Oop) -> bool {
+pub(super) fn has_married_context(vm: &Vm, oop: Oop) -> bool {
     let array = vm.heap.follow(oop);
     let is_array = array.is_pointer() && vm.heap.format(array).is_indexable_pointers();
     is_array

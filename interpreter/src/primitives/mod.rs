@@ -18,6 +18,7 @@ mod integer;
 mod memory;
 mod saving;
 mod scheduling;
+mod segments;
 mod storage;
 mod subject;
 mod system;
@@ -38,6 +39,7 @@ const FAMILIES: &[&[Row]] = &[
     memory::ROWS,
     saving::ROWS,
     scheduling::ROWS,
+    segments::ROWS,
     storage::bulk::ROWS,
     storage::header_bits::ROWS,
     storage::identity::ROWS,

@@ -24,9 +24,13 @@ fn quit(vm: &mut Vm) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Save the image under its name. The saved image goes on with the answer true, this one with false.
+/// Save the image under its name. The saved image goes on with the answer true, this one with false. Fails
+/// when the image has given up the right to save itself, as `StackInterpreter>>#writeImageFileIO` does.
 fn snapshot(vm: &mut Vm) -> Result<(), Failure> {
     vm.expect_arguments(0)?;
+    if vm.host.image_write_disabled {
+        return Err(Failure::Generic);
+    }
     let mut header = vm.host.header.ok_or(Failure::Unsupported)?;
     vm.collect_garbage(true);
     let path = vm.host.image_path.clone();

@@ -14,6 +14,7 @@ use crate::context::Place;
 use crate::failure::Failure;
 use crate::layout::{linked_list, process};
 use crate::primitive::{PrimitiveResult, Row, control, value};
+use crate::process::Scheduling;
 use crate::vm::Vm;
 
 /// The rows of this family.
@@ -56,10 +57,9 @@ fn wait(vm: &mut Vm) -> Result<(), Failure> {
         vm.heap.store(semaphore, linked_list::EXCESS_SIGNALS, less);
         return Ok(());
     }
-    let running = vm.active_process();
-    vm.add_last(running, semaphore);
-    let next = vm.wake_highest_priority();
-    vm.transfer_to(next);
+    let now = vm.scheduling();
+    vm.add_last(now.running, semaphore);
+    vm.run_another(now);
     Ok(())
 }
 
@@ -89,8 +89,8 @@ fn take_out(vm: &mut Vm, suspended: Oop) -> Result<Oop, Failure> {
 fn suspend_active(vm: &mut Vm) {
     let nil = vm.heap.nil();
     vm.set_stack_value(0, nil);
-    let next = vm.wake_highest_priority();
-    vm.transfer_to(next);
+    let now = vm.scheduling();
+    vm.run_another(now);
 }
 
 fn suspend(vm: &mut Vm) -> Result<(), Failure> {
@@ -115,8 +115,7 @@ fn suspend_backing_up(vm: &mut Vm) -> Result<(), Failure> {
         return Ok(());
     }
     let list = take_out(vm, suspended)?;
-    let scheduler = vm.scheduler();
-    let lists = vm.heap.follow(vm.heap.fetch(scheduler, crate::layout::scheduler::PROCESS_LISTS));
+    let lists = vm.scheduling().lists;
     let ready = (0..vm.heap.slot_count(lists) as usize)
         .any(|index| vm.heap.follow(vm.heap.fetch(lists, index)) == list);
     if ready {
@@ -132,14 +131,11 @@ fn suspend_backing_up(vm: &mut Vm) -> Result<(), Failure> {
 
 fn yield_processor(vm: &mut Vm) -> Result<(), Failure> {
     vm.expect_arguments(0)?;
-    let running = vm.active_process();
-    let priority = vm.priority_of(running);
-    if !vm.has_ready(priority) {
-        return Ok(());
+    let now = vm.scheduling();
+    if vm.has_ready(now, vm.priority_of(now.running)) {
+        vm.make_ready(now, now.running, false);
+        vm.run_another(now);
     }
-    vm.make_ready(running, false);
-    let next = vm.wake_highest_priority();
-    vm.transfer_to(next);
     Ok(())
 }
 
@@ -175,8 +171,8 @@ fn enter_critical_section(vm: &mut Vm) -> Result<(), Failure> {
         vm.heap.store(mutex, linked_list::OWNER, entering);
     } else if owner != entering {
         vm.add_last(entering, mutex);
-        let next = vm.wake_highest_priority();
-        vm.transfer_to(next);
+        let now = vm.scheduling();
+        vm.run_another(now);
     }
     Ok(())
 }
@@ -244,7 +240,9 @@ fn relinquish_processor(vm: &mut Vm) -> PrimitiveResult {
     let asked = Duration::from_micros(microseconds);
     let limit = vm.timer.remaining().map_or(asked, |remaining| remaining.min(asked));
     if !limit.is_zero() {
+        let start = Instant::now();
         vm.signals.sleep(limit);
+        vm.idle += start.elapsed();
     }
     vm.request_attention();
     Ok(vm.receiver())
@@ -252,11 +250,8 @@ fn relinquish_processor(vm: &mut Vm) -> PrimitiveResult {
 
 impl Vm {
     /// Whether a process of `priority` is ready to run.
-    fn has_ready(&self, priority: i64) -> bool {
-        let lists = self.heap.fetch(self.scheduler(), crate::layout::scheduler::PROCESS_LISTS);
-        let lists = self.heap.follow(lists);
-        let list = self.heap.follow(self.heap.fetch(lists, (priority - 1).max(0) as usize));
-        !self.is_empty_list(list)
+    fn has_ready(&self, now: Scheduling, priority: i64) -> bool {
+        self.ready_list(now.lists, priority).is_some_and(|list| !self.is_empty_list(list))
     }
 
     /// Move the suspended context back to the send that made it wait on `list`, and put the receiver

@@ -120,7 +120,13 @@ pub fn instance_specification(heap: &Heap, class: Oop) -> Option<(Format, u64)> 
     if !is_object {
         return None;
     }
-    let value = heap.fetch(class, class::FORMAT).as_integer()?;
+    specification(heap.fetch(class, class::FORMAT))
+}
+
+/// What the format slot of a class says: format and number of named slots.
+#[inline(always)]
+pub fn specification(format: Oop) -> Option<(Format, u64)> {
+    let value = format.as_integer()?;
     Some((Format::from_bits((value >> 16 & 31) as u8), (value & 0xFFFF) as u64))
 }
 

@@ -4,6 +4,8 @@
 //! nothing, so what asks for samples answers nil. Source: `InterpreterPrimitives` and
 //! `StackInterpreterPrimitives` (methods marked as exported).
 
+use std::num::NonZeroUsize;
+
 use rowel_objmem::Oop;
 use rowel_objmem::layout::special;
 
@@ -59,15 +61,15 @@ const SCREEN_DEPTH: i64 = 32;
 /// What these primitives remember.
 #[derive(Debug)]
 pub struct VmModuleState {
-    /// External semaphore (from 1) to signal after each collection; 0 for none.
-    pub gc_semaphore: i64,
+    /// External semaphore (from 1) to signal after each collection.
+    pub gc_semaphore: Option<NonZeroUsize>,
     events_processed: bool,
     window_label: Vec<u8>,
 }
 
 impl Default for VmModuleState {
     fn default() -> Self {
-        VmModuleState { gc_semaphore: 0, events_processed: true, window_label: Vec::new() }
+        VmModuleState { gc_semaphore: None, events_processed: true, window_label: Vec::new() }
     }
 }
 
@@ -184,8 +186,10 @@ fn screen_scale_factor(vm: &mut Vm) -> PrimitiveResult {
 
 fn set_gc_semaphore(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(1)?;
-    let index = vm.size_argument(0)?;
-    vm.modules.state::<VmModuleState>().gc_semaphore = index as i64;
+    let index = vm.integer_argument(0)?;
+    // Like 0, an index that no semaphore has means none.
+    let index = usize::try_from(index).ok().and_then(NonZeroUsize::new);
+    vm.modules.state::<VmModuleState>().gc_semaphore = index;
     Ok(vm.receiver())
 }
 

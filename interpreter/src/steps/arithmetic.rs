@@ -132,6 +132,52 @@ impl Machine<'_> {
         self.push_next(Oop::small_integer(i64::from(word.c())))
     }
 
+    /// PushTemp, PushInteger, `+`, StoreTemp, and the JumpBack after them if there is one; where the sum is
+    /// no SmallInteger, the PushTemp alone.
+    #[inline(always)]
+    pub(crate) fn increment_temp(&mut self, word: Word) -> Step {
+        const STORE: i32 = 2 + SEND_WORDS;
+        let value = self.temp(u64::from(word.b()));
+        let by = i64::from(self.ip.advanced(1).word().c());
+        if !value.is_small_integer() {
+            return self.push_next(value);
+        }
+        // Neither can overflow 64 bits.
+        let Some(sum) = Oop::from_integer(value.integer_value() + by) else {
+            return self.push_next(value);
+        };
+        let to = self.ip.advanced(STORE).word();
+        self.memory.store(self.temp_address(u64::from(to.b())), sum.0);
+        self.ip = self.ip.advanced(STORE + 1);
+        let next = self.ip.word();
+        if next.op() == Op::JumpBack as u8 { self.jump_back(next) } else { Step::Next }
+    }
+
+    /// PushTemp, PushTemp, `<=`, and the conditional jump after them if there is one; where they are no
+    /// SmallIntegers, the first PushTemp alone.
+    #[inline(always)]
+    pub(crate) fn temp_less_or_equal_temp(&mut self, word: Word) -> Step {
+        let a = self.temp(u64::from(word.b()));
+        let b = self.temp(u64::from(self.ip.advanced(1).word().b()));
+        if a.is_small_integer() && b.is_small_integer() {
+            return self.decide(a.integer_value() <= b.integer_value(), 2 + SEND_WORDS);
+        }
+        self.push_next(a)
+    }
+
+    /// `== nil`, and the conditional jump after it if there is one.
+    #[inline(always)]
+    pub(crate) fn is_nil(&mut self) -> Step {
+        let value = self.peek(0);
+        let nil = self.vm.heap.nil();
+        let mut same = value == nil;
+        if !same && self.vm.heap.has_forwarders {
+            same = self.memory.follow(value) == nil;
+        }
+        self.drop_operands(1);
+        self.decide(same, 2)
+    }
+
     #[inline(always)]
     fn drop_operands(&mut self, count: u64) {
         self.sp = Address(self.sp.0 - count * WORD);

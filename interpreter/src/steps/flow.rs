@@ -28,10 +28,7 @@ impl Machine<'_> {
     #[inline(always)]
     pub(crate) fn jump_back(&mut self, word: Word) -> Step {
         self.ip = self.ip.advanced(1 - word.c());
-        if self.sp.0 > self.vm.stack_limit.load(Ordering::Relaxed) {
-            return Step::Attend;
-        }
-        Step::Next
+        if self.vm.stack_limit.load(Ordering::Relaxed) == 0 { Step::Attend } else { Step::Next }
     }
 
     /// Take the top; jump when it is `wanted`, go on when it is the other Boolean.

@@ -7,6 +7,7 @@ use rowel_objmem::{Format, Oop};
 
 use crate::dispatch::Step;
 use crate::machine::Machine;
+use crate::operation::Word;
 
 /// Primitives of `at:`, `at:put:`, `size`, and of strings.
 const AT: u16 = 60;
@@ -38,6 +39,18 @@ impl Machine<'_> {
             }
         }
         Step::Send
+    }
+
+    /// Push temporary b and do the `at:` that follows.
+    #[inline(always)]
+    pub(crate) fn push_temp_and_at(&mut self, word: Word) -> Step {
+        self.push(self.temp(u64::from(word.b())));
+        self.ip = self.ip.advanced(1);
+        match self.at() {
+            // The `at:` itself sees to that.
+            Step::Send => Step::Next,
+            step => step,
+        }
     }
 
     #[inline(always)]

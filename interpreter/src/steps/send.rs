@@ -3,13 +3,13 @@
 use rowel_objmem::layout::{class_index, special};
 use rowel_objmem::{Address, Oop};
 
-use crate::code::{Action, CodeRef, Ip};
+use crate::code::{Action, CodeRef, Ip, MethodCode};
 use crate::dispatch::Step;
 use crate::failure::Failure;
 use crate::frame::WORD;
 use crate::layout::{closure, context};
 use crate::machine::Machine;
-use crate::operation::{Operation as Op, Word};
+use crate::operation::{Word, selector};
 use crate::primitive::PrimitiveResult;
 use crate::steps::SEND_WORDS;
 use crate::vm::Vm;
@@ -20,9 +20,9 @@ impl Machine<'_> {
     #[inline(always)]
     pub(crate) fn send(&mut self, word: Word) -> Step {
         match self.cached_for(u64::from(word.a())) {
-            Some(code) if matches!(code.get().action, Action::Activate) => {
+            Some(code) if code.get().is_simple() => {
                 let resume = self.ip.advanced(SEND_WORDS);
-                if self.activate(code, resume) { Step::Attend } else { Step::Next }
+                if self.activate_simple(code, resume) { Step::Attend } else { Step::Next }
             }
             _ => Step::OtherSend,
         }
@@ -35,6 +35,82 @@ impl Machine<'_> {
         if u64::from(class.0) == self.ip.cached_class() { self.ip.cached_code() } else { None }
     }
 
+    /// A send that found a primitive.
+    #[inline(always)]
+    pub(crate) fn send_primitive(&mut self, word: Word) -> Step {
+        let num_args = u64::from(word.a());
+        let Some(code) = self.cached_for(num_args) else {
+            return Step::OtherSend;
+        };
+        let Action::Value(function) = code.get().action else {
+            return Step::OtherSend;
+        };
+        self.ip = self.ip.advanced(SEND_WORDS);
+        match self.outside(|vm| vm.call_primitive(function, num_args as usize)) {
+            Some(value) => {
+                self.replace(num_args + 1, value);
+                Step::Next
+            }
+            None => self.failed(code, num_args),
+        }
+    }
+
+    /// A send that found a method which answers the receiver, a variable of it, or a constant.
+    #[inline(always)]
+    pub(crate) fn send_quick(&mut self) -> Step {
+        let Some(code) = self.cached_for(0) else {
+            return Step::OtherSend;
+        };
+        let heap = &self.vm.heap;
+        let value = match code.get().action {
+            Action::AnswerReceiver => return self.next(SEND_WORDS),
+            Action::AnswerVariable(index) if !self.is_context(self.peek(0)) => {
+                self.memory.fetch(self.peek(0), usize::from(index))
+            }
+            Action::AnswerInteger(value) => Oop::small_integer(i64::from(value)),
+            Action::AnswerSpecial(index) => match usize::from(index) {
+                special::TRUE => heap.true_object(),
+                special::FALSE => heap.false_object(),
+                _ => heap.nil(),
+            },
+            _ => return Step::OtherSend,
+        };
+        self.replace(1, value);
+        self.next(SEND_WORDS)
+    }
+
+    /// A send that found the evaluation of a closure.
+    #[inline(always)]
+    pub(crate) fn send_evaluate(&mut self, word: Word) -> Step {
+        let num_args = u64::from(word.a());
+        let block = self.peek(num_args);
+        if u64::from(self.memory.class_index(block).0) != self.ip.cached_class() {
+            return Step::OtherSend;
+        }
+        let site = self.ip;
+        self.ip = site.advanced(SEND_WORDS);
+        match self.evaluate_cached(block, num_args) {
+            Some(false) => Step::Next,
+            Some(true) => Step::Attend,
+            None => {
+                self.ip = site;
+                Step::OtherSend
+            }
+        }
+    }
+
+    /// Push `value` and do the send that follows, if it is no more than the making of a frame.
+    #[inline(always)]
+    pub(crate) fn push_and_send(&mut self, value: Oop) -> Step {
+        self.push(value);
+        self.ip = self.ip.advanced(1);
+        match self.send(self.ip.word()) {
+            // The send itself sees to that.
+            Step::OtherSend => Step::Next,
+            step => step,
+        }
+    }
+
     /// Any other send: through a primitive, or to be looked up.
     #[inline(always)]
     pub(crate) fn send_otherwise(&mut self, word: Word) -> Step {
@@ -45,14 +121,13 @@ impl Machine<'_> {
         let receiver = self.peek(num_args);
         self.ip = self.ip.advanced(SEND_WORDS);
         match code.get().action {
-            Action::AnswerReceiver => Step::Next,
-            Action::AnswerVariable(index) if !self.vm.is_context(receiver) => {
-                let value = self.memory.fetch(receiver, usize::from(index));
-                self.replace(1, value);
-                Step::Next
+            Action::Activate => {
+                let resume = self.ip;
+                if self.activate(code, resume) { Step::Attend } else { Step::Next }
             }
-            Action::AnswerInteger(value) => {
-                self.replace(1, Oop::small_integer(i64::from(value)));
+            // The receiver is a context, or another handler would have it.
+            Action::AnswerVariable(index) => {
+                self.outside(|vm| vm.answer_variable(code, usize::from(index)));
                 Step::Next
             }
             Action::Value(function) => {
@@ -70,6 +145,12 @@ impl Machine<'_> {
                 None => self.execute_slowly(code, num_args),
             },
             Action::Perform => self.perform(code, num_args),
+            Action::Control(function) => {
+                if !self.outside(|vm| vm.call_control(function, num_args as usize)) {
+                    return self.failed(code, num_args);
+                }
+                self.leaving()
+            }
             _ => self.execute_slowly(code, num_args),
         }
     }
@@ -105,15 +186,13 @@ impl Machine<'_> {
             self.evaluate_embedded(block, num_args)
         } else if class == class_index::FULL_BLOCK_CLOSURE {
             let method = self.memory.fetch(block, closure::COMPILED_BLOCK);
-            let (code, _) = self.vm.blocks.get(method, Oop::ZERO)?;
-            let room = u64::from(code.get().num_temps) - u64::from(code.get().num_args);
-            let copied =
-                self.memory.slot_count(block).saturating_sub(closure::FULL_FIRST_COPIED as u64);
-            if u64::from(code.get().num_args) != num_args || copied > room {
+            let depth = num_args + self.copied_by(block, closure::FULL_FIRST_COPIED);
+            let (code, start) = self.vm.blocks.get(method, Oop::ZERO, depth)?;
+            if u64::from(code.get().num_args) != num_args {
                 return None;
             }
             let receiver = self.followed(self.memory.fetch(block, closure::FULL_RECEIVER));
-            Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, 0))
+            Some(self.activate_block(code, block, receiver, closure::FULL_FIRST_COPIED, start))
         } else {
             None
         }
@@ -124,24 +203,32 @@ impl Machine<'_> {
     fn evaluate_embedded(&mut self, block: Oop, num_args: u64) -> Option<bool> {
         let outer = self.memory.fetch(block, closure::OUTER_CONTEXT);
         let count = self.memory.fetch(block, closure::NUM_ARGS);
-        if count != Oop::small_integer(num_args as i64) || !self.vm.is_context(outer) {
+        if count != Oop::small_integer(num_args as i64) || !self.is_context(outer) {
             return None;
         }
         let method = self.memory.fetch(outer, context::METHOD);
         let start = self.memory.fetch(block, closure::START_PC);
-        let (code, word) = self.vm.blocks.get(method, start)?;
-        let copied = self.memory.slot_count(block).saturating_sub(closure::FIRST_COPIED as u64);
-        let depth = (num_args + copied) as usize;
-        if code.get().expected_depth(word, depth) != Some(depth) {
-            return None;
-        }
+        let depth = num_args + self.copied_by(block, closure::FIRST_COPIED);
+        let (code, start) = self.vm.blocks.get(method, start, depth)?;
         let receiver = self.followed(self.memory.fetch(outer, context::RECEIVER));
-        Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, word))
+        Some(self.activate_block(code, block, receiver, closure::FIRST_COPIED, start))
+    }
+
+    /// How many copied values `block` has, the first of which is in slot `first`.
+    #[inline(always)]
+    fn copied_by(&self, block: Oop, first: usize) -> u64 {
+        self.memory.slot_count(block).saturating_sub(first as u64)
+    }
+
+    /// Whether `oop` is a context.
+    #[inline(always)]
+    pub(crate) fn is_context(&self, oop: Oop) -> bool {
+        self.memory.class_index(oop) == class_index::METHOD_CONTEXT
     }
 
     /// The object that `oop` refers to once forwarders are followed.
     #[inline(always)]
-    fn followed(&self, oop: Oop) -> Oop {
+    pub(crate) fn followed(&self, oop: Oop) -> Oop {
         if self.vm.heap.has_forwarders { self.memory.follow(oop) } else { oop }
     }
 
@@ -180,6 +267,15 @@ impl Machine<'_> {
     }
 }
 
+/// Whether a block whose closure has `start` may begin at `word` of `code` with `depth` arguments and copied
+/// values.
+fn can_start(code: &MethodCode, start: Oop, word: usize, depth: u64) -> bool {
+    if start == Oop::ZERO {
+        return depth <= u64::from(code.num_temps);
+    }
+    code.expected_depth(word, depth as usize) == Some(depth as usize)
+}
+
 impl Vm {
     /// Call a primitive that answers a value; `None` when it failed, as [`Vm::failure`] says. (Here,
     /// and not in a step, because a result in memory would keep handlers from ending in jumps.)
@@ -199,17 +295,34 @@ impl Vm {
         }
     }
 
+    /// Call a primitive that changes the registers; false when it failed, as [`Vm::failure`] says.
+    #[inline(always)]
+    fn call_control(
+        &mut self,
+        function: fn(&mut Vm) -> Result<(), Failure>,
+        num_args: usize,
+    ) -> bool {
+        self.argument_count = num_args;
+        match function(self) {
+            Ok(()) => true,
+            Err(failure) => {
+                self.failure = failure;
+                false
+            }
+        }
+    }
+
     /// The send `word` at `site`, whose inline cache does not know the receiver's class.
     #[inline(never)]
     fn send_from_site(&mut self, site: Ip, word: Word) {
         let index = usize::from(word.b());
         let num_args = usize::from(word.a());
-        match Op::from_number(word.op()) {
-            Op::Send => {
+        match word.c() {
+            selector::LITERAL => {
                 let selector = self.running_literal(index);
                 self.send(selector, num_args, Some(site));
             }
-            Op::SendSuper => {
+            selector::SUPER => {
                 let selector = self.running_literal(index);
                 let start = self.class_above_method();
                 self.send_above(start, selector, num_args, Some(site));
@@ -286,7 +399,15 @@ impl Vm {
         if count != num_args as i64 {
             return Err(Failure::BadNumArgs);
         }
-        self.blocks.put(method, start, code, word.ok_or(Failure::BadReceiver)?);
+        let word = word.ok_or(Failure::BadReceiver)?;
+        let first =
+            if start == Oop::ZERO { closure::FULL_FIRST_COPIED } else { closure::FIRST_COPIED };
+        let copied = self.heap.slot_count(block).saturating_sub(first as u64);
+        let depth = num_args as u64 + copied;
+        if !can_start(code.get(), start, word, depth) {
+            return Err(Failure::BadReceiver);
+        }
+        self.blocks.put(method, start, depth, code, word);
         Ok(())
     }
 }

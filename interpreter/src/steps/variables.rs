@@ -31,6 +31,38 @@ impl Machine<'_> {
         self.next(2)
     }
 
+    /// Push `value` and the temporary of the next word.
+    #[inline(always)]
+    pub(crate) fn push_with_temp(&mut self, value: Oop) -> Step {
+        let next = self.ip.advanced(1).word();
+        self.push(value);
+        self.push(self.temp(u64::from(next.b())));
+        self.next(2)
+    }
+
+    #[inline(always)]
+    pub(crate) fn push_two_receiver_variables(&mut self, word: Word) -> Step {
+        let next = self.ip.advanced(1).word();
+        let receiver = self.receiver();
+        self.push(self.memory.fetch(receiver, word.b() as usize));
+        self.push(self.memory.fetch(receiver, next.b() as usize));
+        self.next(2)
+    }
+
+    /// Replace the top by the temporary of the next word.
+    #[inline(always)]
+    pub(crate) fn pop_and_push_temp(&mut self) -> Step {
+        let next = self.ip.advanced(1).word();
+        self.replace(1, self.temp(u64::from(next.b())));
+        self.next(2)
+    }
+
+    /// Instance variable b of the receiver, which is no context.
+    #[inline(always)]
+    pub(crate) fn receiver_variable(&self, word: Word) -> Oop {
+        self.memory.fetch(self.receiver(), word.b() as usize)
+    }
+
     #[inline(always)]
     pub(crate) fn drop_top(&mut self) -> Step {
         self.pop();
@@ -39,8 +71,7 @@ impl Machine<'_> {
 
     #[inline(always)]
     pub(crate) fn push_receiver_variable(&mut self, word: Word) -> Step {
-        let value = self.memory.fetch(self.receiver(), word.b() as usize);
-        self.push_next(value)
+        self.push_next(self.receiver_variable(word))
     }
 
     #[inline(always)]
@@ -56,11 +87,7 @@ impl Machine<'_> {
 
     #[inline(always)]
     pub(crate) fn push_literal_variable(&mut self, word: Word) -> Step {
-        let association = self.literal(word.b() as usize);
-        if self.memory.is_forwarded(association) {
-            let association = self.memory.follow(association);
-            return self.push_next(self.memory.fetch(association, ASSOCIATION_VALUE));
-        }
+        let association = self.followed(self.literal(word.b() as usize));
         self.push_next(self.memory.fetch(association, ASSOCIATION_VALUE))
     }
 

@@ -13,7 +13,7 @@
 use std::cell::Cell;
 
 use crate::layout::context;
-use crate::operation::{OPERATIONS, Operation as Op, UNFIT, Word};
+use crate::operation::{OPERATIONS, Operation as Op, UNFIT, Word, selector};
 
 /// The depth of a word that no path has reached.
 const UNKNOWN: u8 = u8::MAX;
@@ -141,6 +141,7 @@ impl Depths {
             Operand::Temporary => (0, b < depth),
             Operand::Vector => (0, (word.c() as u32 as usize) < depth),
             Operand::Literal => (0, b < self.literals),
+            Operand::Selector => (0, word.c() == selector::SPECIAL || b < self.literals),
             Operand::Elements => (if a != 0 { b } else { 0 }, true),
             Operand::Copied => (b, true),
             Operand::Block => (word.c() as usize >> 1 & 1, b < self.literals),
@@ -206,6 +207,8 @@ enum Operand {
     Vector,
     /// b is a literal.
     Literal,
+    /// b is a special selector or a literal, as c says.
+    Selector,
     /// b slots are popped when a is 1.
     Elements,
     /// b slots are popped.
@@ -251,6 +254,12 @@ const fn rule(operation: Op) -> Rule {
         Op::PushReceiverVariable
         | Op::PushMaybeContextVariable
         | Op::PushReceiver
+        | Op::PushReceiverAndTemp
+        | Op::PushReceiverAndSend
+        | Op::PushTwoReceiverVariables
+        | Op::PushReceiverVariableAndTemp
+        | Op::PushReceiverVariableAndSend
+        | Op::IsNil
         | Op::PushTrue
         | Op::PushFalse
         | Op::PushNil
@@ -259,7 +268,13 @@ const fn rule(operation: Op) -> Rule {
         | Op::PushThisContext
         | Op::PushThisProcess
         | Op::Duplicate => (0, 0, 1, Operand::Any, Flow::Next),
-        Op::PushTemp | Op::PushTwoTemps => (0, 0, 1, Operand::Temporary, Flow::Next),
+        Op::PushTemp
+        | Op::PushTwoTemps
+        | Op::PushTempAndSend
+        | Op::PushTempAndAt
+        | Op::ReturnTemp
+        | Op::IncrementTemp
+        | Op::TempLessOrEqualTemp => (0, 0, 1, Operand::Temporary, Flow::Next),
         Op::PushRemoteTemp => (0, 0, 1, Operand::Vector, Flow::Next),
         Op::PushLiteralVariable | Op::PushLiteral => (0, 0, 1, Operand::Literal, Flow::Next),
         Op::AddInteger
@@ -277,7 +292,7 @@ const fn rule(operation: Op) -> Rule {
         Op::StoreTemp => (0, 1, 0, Operand::Temporary, Flow::Next),
         Op::StoreRemoteTemp => (0, 1, 0, Operand::Vector, Flow::Next),
         Op::StoreLiteralVariable => (0, 1, 0, Operand::Literal, Flow::Next),
-        Op::Pop => (1, 0, 0, Operand::Any, Flow::Next),
+        Op::Pop | Op::PopAndPushTemp => (1, 0, 0, Operand::Any, Flow::Next),
         Op::PushNewArray => (0, 0, 1, Operand::Elements, Flow::Next),
         Op::PushClosure => (0, 0, 1, Operand::Copied, Flow::Block),
         Op::PushFullClosure => (0, all, 1, Operand::Block, Flow::Next),
@@ -292,10 +307,11 @@ const fn rule(operation: Op) -> Rule {
         | Op::BlockReturnTop
         | Op::BlockReturnNil
         | Op::Illegal => (0, 0, 0, Operand::Any, Flow::End),
-        Op::Send | Op::SendSuper => (1, all, 1, Operand::Literal, Flow::Next),
+        Op::Send | Op::SendPrimitive | Op::SendQuick | Op::SendEvaluate => {
+            (1, all, 1, Operand::Selector, Flow::Next)
+        }
         Op::SendDirectedSuper => (2, all, 1, Operand::Literal, Flow::Next),
-        Op::SendSpecial
-        | Op::Add
+        Op::Add
         | Op::Subtract
         | Op::Less
         | Op::Greater

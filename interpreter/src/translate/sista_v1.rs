@@ -3,7 +3,7 @@
 use rowel_bytecode::sista_v1::Bytecode as B;
 
 use super::{Flow, Translation};
-use crate::operation::Operation as Op;
+use crate::operation::{Operation as Op, selector};
 
 /// First byte of the special selector sends.
 const FIRST_SPECIAL: u8 = 0x60;
@@ -50,15 +50,17 @@ impl Translation {
             B::JumpIfFalse { offset } | B::LongJumpIfFalse { offset } => {
                 self.jump(Op::JumpIfFalse, offset)
             }
-            B::Send0 { index } => self.send(Op::Send, 0, index),
-            B::Send1 { index } => self.send(Op::Send, 1, index),
-            B::Send2 { index } => self.send(Op::Send, 2, index),
-            B::LongSend { index, num_args } => self.send(Op::Send, num_args, index),
+            B::Send0 { index } => self.send(Op::Send, 0, index, selector::LITERAL),
+            B::Send1 { index } => self.send(Op::Send, 1, index, selector::LITERAL),
+            B::Send2 { index } => self.send(Op::Send, 2, index, selector::LITERAL),
+            B::LongSend { index, num_args } => {
+                self.send(Op::Send, num_args, index, selector::LITERAL)
+            }
             B::SendSuper { index, num_args, directed: 0 } => {
-                self.send(Op::SendSuper, num_args, index)
+                self.send(Op::Send, num_args, index, selector::SUPER)
             }
             B::SendSuper { index, num_args, .. } => {
-                self.send(Op::SendDirectedSuper, num_args, index)
+                self.send(Op::SendDirectedSuper, num_args, index, selector::LITERAL)
             }
             other
                 if (FIRST_SPECIAL..FIRST_SPECIAL + 32).contains(&last) && other.row().len == 1 =>

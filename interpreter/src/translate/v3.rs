@@ -3,7 +3,7 @@
 use rowel_bytecode::v3::Bytecode as B;
 
 use super::{Flow, Translation};
-use crate::operation::Operation as Op;
+use crate::operation::{Operation as Op, selector};
 
 /// First byte of the special selector sends.
 const FIRST_SPECIAL: u8 = 0xB0;
@@ -46,13 +46,15 @@ impl Translation {
             B::JumpIfFalse { offset } | B::LongJumpIfFalse { offset } => {
                 self.jump(Op::JumpIfFalse, offset)
             }
-            B::Send0 { index } => self.send(Op::Send, 0, index),
-            B::Send1 { index } => self.send(Op::Send, 1, index),
-            B::Send2 { index } => self.send(Op::Send, 2, index),
+            B::Send0 { index } => self.send(Op::Send, 0, index, selector::LITERAL),
+            B::Send1 { index } => self.send(Op::Send, 1, index, selector::LITERAL),
+            B::Send2 { index } => self.send(Op::Send, 2, index, selector::LITERAL),
             B::ExtendedSend { index, num_args } | B::SecondExtendedSend { index, num_args } => {
-                self.send(Op::Send, num_args, index)
+                self.send(Op::Send, num_args, index, selector::LITERAL)
             }
-            B::ExtendedSendSuper { index, num_args } => self.send(Op::SendSuper, num_args, index),
+            B::ExtendedSendSuper { index, num_args } => {
+                self.send(Op::Send, num_args, index, selector::SUPER)
+            }
             B::DoubleExtended { kind, detail, index } => self.v3_double(kind, detail, index),
             B::PushNewArray { size, from_stack } => {
                 self.emit(Op::PushNewArray, from_stack as u8, size, 0)
@@ -96,8 +98,8 @@ impl Translation {
     /// The bytecode with eight meanings.
     fn v3_double(&mut self, kind: i32, detail: i32, index: i32) -> Flow {
         match kind {
-            0 => self.send(Op::Send, detail, index),
-            1 => self.send(Op::SendSuper, detail, index),
+            0 => self.send(Op::Send, detail, index, selector::LITERAL),
+            1 => self.send(Op::Send, detail, index, selector::SUPER),
             2 => self.v3_push(0, index),
             3 => self.v3_push(2, index),
             4 => self.v3_push(3, index),

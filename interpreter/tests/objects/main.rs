@@ -6,6 +6,7 @@ mod header_bits;
 mod identity;
 mod indexing;
 mod making;
+mod segments;
 mod slots;
 mod typed;
 

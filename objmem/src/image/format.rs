@@ -133,7 +133,16 @@ fn integer<const N: usize>(bytes: &[u8; HEADER_BYTES_USED], offset: usize) -> u6
     bytes[offset..offset + N].iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
 }
 
+/// The bit of the flags that has weak objects queued as mourners.
+const QUEUE_WEAK_FLAG: u64 = 1 << 6;
+
 impl ImageHeader {
+    /// Whether weak objects that lose references become mourners.
+    #[must_use]
+    pub fn queues_weak(&self) -> bool {
+        self.flags & QUEUE_WEAK_FLAG != 0
+    }
+
     /// The header at the start of `bytes`, of a file of `file_bytes` bytes.
     ///
     /// # Errors

@@ -16,9 +16,6 @@ use crate::layout::FREE_CHUNK_CLASS_INDEX;
 use crate::old_space::OldSpace;
 use crate::oop::{Address, Oop, TAG_BITS};
 
-/// The bit of an image's header flags that has weak objects queued as mourners.
-const QUEUE_WEAK_FLAG: u64 = 1 << 6;
-
 /// How large the parts of a heap are, in bytes, and how it comes from the file.
 #[derive(Clone, Copy, Debug)]
 pub struct HeapOptions {
@@ -129,7 +126,7 @@ impl Heap {
         heap.remembered = facts.remembered;
         heap.gc.mourners = facts.mourners.into();
         heap.gc.pending_finalizations = heap.gc.mourners.len();
-        heap.gc.queue_weak = header.flags & QUEUE_WEAK_FLAG != 0;
+        heap.gc.queue_weak = header.queues_weak();
         Ok((heap, header))
     }
 }

@@ -9,10 +9,12 @@ use rowel_objmem::{ClassIndex, Format, Oop};
 
 use crate::context_access::clone_context;
 use crate::failure::Failure;
+use crate::layout::class;
 use crate::method::MethodHeader;
 use crate::primitive::{PrimitiveResult, Row, value};
 use crate::primitives::subject::{
-    index_for_instances, instance_specification, integer_operand, is_context, slots_for, subject,
+    index_for_instances, instance_specification, integer_operand, is_context, slots_for,
+    specification, subject,
 };
 use crate::vm::Vm;
 
@@ -88,12 +90,16 @@ fn new_in_nursery(vm: &mut Vm) -> PrimitiveResult {
 /// The usual case: an instance of a class of the class table, with few slots and all of them named.
 #[inline(always)]
 fn small_instance(vm: &mut Vm, class: Oop) -> Option<Oop> {
-    let hash = if class.is_pointer() { vm.heap.header(class).hash() } else { 0 };
-    let index = ClassIndex(hash);
-    if hash == 0 || vm.heap.class_at(index) != class {
-        return None;
+    if class != vm.recent_class {
+        let hash = if class.is_pointer() { vm.heap.header(class).hash() } else { 0 };
+        if hash == 0 || vm.heap.class_at(ClassIndex(hash)) != class {
+            return None;
+        }
+        instance_specification(&vm.heap, class)?;
+        vm.recent_class = class;
     }
-    let (format, slots) = instance_specification(&vm.heap, class)?;
+    let index = ClassIndex(vm.heap.header(class).hash());
+    let (format, slots) = specification(vm.heap.fetch(class, class::FORMAT))?;
     if format > Format::FIXED || slots > FEW_SLOTS {
         return None;
     }

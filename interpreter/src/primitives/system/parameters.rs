@@ -108,7 +108,12 @@ fn read(vm: &mut Vm, index: i64) -> PrimitiveResult {
 /// The value of a parameter that is an integer.
 fn number(vm: &mut Vm, index: i64) -> Option<i64> {
     let value = match index {
-        1..=3 | 7..=11 | 19 | 21 | 34 | 39 | 44 | 53 | 54 | 67 => return heap_number(vm, index),
+        1..=3 | 7 | 9 | 11 | 19 | 21 | 34 | 39 | 44 | 52..=54 | 67 => {
+            return heap_number(vm, index);
+        }
+        8 | 10 | 18 | 72 | 73 => collection_milliseconds(vm, index),
+        16 => i64::try_from(vm.idle.as_micros()).unwrap_or(i64::MAX),
+        36 => end_of_last_collection(vm),
         23 | 43 | 45 | 47..=49 | 41 => return header_number(vm, index),
         6 | 24..=26 | 69 | 74 => {
             return vm.modules.state::<SystemState>().parameters.numbers.get(&index).copied();
@@ -122,7 +127,7 @@ fn number(vm: &mut Vm, index: i64) -> Option<i64> {
         71 => PROXY_VERSION.1,
         76 => (HEADROOM_WORDS * crate::frame::WORD) as i64,
         // Counters of what this VM does not do or does not count.
-        12..=18 | 22 | 27..=33 | 35..=38 | 46 | 52 | 56..=61 | 64 | 72 | 73 => 0,
+        12..=15 | 17 | 22 | 27..=33 | 35 | 37 | 38 | 46 | 56..=61 | 64 => 0,
         _ => return None,
     };
     Some(value)
@@ -143,16 +148,17 @@ fn heap_number(vm: &mut Vm, index: i64) -> Option<i64> {
         3 => old + (nursery.eden.limit - nursery.eden.start) + 2 * survivors,
         7 => heap.gc.full_collections,
         9 => heap.gc.scavenges,
-        11 => heap.gc.tenured_bytes / 8,
+        11 => heap.gc.tenured,
         19 => eden,
+        21 => heap.remembered_count().0 as u64,
         34 => heap.gc.scavenges * eden + nursery.eden.used(),
         39 => heap.gc.pending_finalizations as u64,
         44 => nursery.eden.limit - nursery.eden.start,
+        52 => heap.remembered_count().1 as u64,
         53 => heap.old.segments.len() as u64 + u64::from(boot.end > boot.start),
         54 => heap.old.free.bytes(),
         67 => heap.old.limit_bytes,
-        // Milliseconds in collections, the size of the remembered set: not counted.
-        _ => 0,
+        _ => return None,
     };
     let value = i64::try_from(value).unwrap_or(i64::MAX);
     if index == 67 {
@@ -161,6 +167,29 @@ fn heap_number(vm: &mut Vm, index: i64) -> Option<i64> {
     }
     let settings = &vm.modules.state::<SystemState>().parameters;
     Some(value - settings.offsets.get(&index).copied().unwrap_or(0))
+}
+
+/// How long collections have taken: full ones with all that is part of them (8), scavenges apart from
+/// those (10), and of the full ones moving objects (18), marking (72) and sweeping (73).
+fn collection_milliseconds(vm: &Vm, index: i64) -> i64 {
+    let times = &vm.heap.gc.times;
+    let time = match index {
+        8 => times.full,
+        10 => times.scavenges,
+        18 => times.compacting,
+        72 => times.marking,
+        _ => times.sweeping,
+    };
+    // Rounded, as in VMMaker.
+    i64::try_from((time.as_micros() + 500) / 1000).unwrap_or(i64::MAX)
+}
+
+/// The millisecond clock when the last collection ended; 0 before the first.
+fn end_of_last_collection(vm: &Vm) -> i64 {
+    vm.heap.gc.times.ended.map_or(0, |ended| {
+        let ago = i64::try_from(ended.elapsed().as_millis()).unwrap_or(i64::MAX);
+        (clock::milliseconds() - ago) & clock::MILLISECOND_MASK
+    })
 }
 
 /// A parameter that the image header keeps.
@@ -236,6 +265,7 @@ fn write_header(vm: &mut Vm, index: i64, value: i64) -> Result<(), Failure> {
         48 if value <= ALL_FLAGS => {
             let below = header.flags & ((1 << FLAG_SHIFT) - 1);
             header.flags = (value as u64) << FLAG_SHIFT | below;
+            vm.heap.gc.queue_weak = header.queues_weak();
         }
         49 => {
             header.max_semaphores = u16::try_from(value).map_err(no)?;
