@@ -295,11 +295,11 @@ impl Scavenger<'_> {
     fn process_ephemerons(&mut self) {
         let waiting = std::mem::take(&mut self.ephemerons);
         let lives = |s: &Self, e: Oop| s.survivor(s.memory.fetch(e, 0)).is_some();
-        let fire = !waiting.iter().any(|&ephemeron| lives(self, ephemeron));
+        if !waiting.iter().any(|&ephemeron| lives(self, ephemeron)) {
+            // All before any is scanned: several may have the same key.
+            waiting.iter().for_each(|&ephemeron| self.heap.fire_ephemeron(ephemeron));
+        }
         for ephemeron in waiting {
-            if fire && !lives(self, ephemeron) {
-                self.heap.fire_ephemeron(ephemeron);
-            }
             if ephemeron.0 >= self.young_end {
                 self.scan_old(ephemeron);
             } else {
