@@ -1,6 +1,7 @@
 //! Checking how many arguments a primitive was called with.
 //!
-//! A method of any arity may name any primitive; [`Vm::argument`] takes the count for granted.
+//! A method of any arity may name any primitive: [`Vm::argument`] answers nil for what is missing, and what
+//! works on the stack itself asks here first.
 
 use crate::failure::Failure;
 use crate::vm::Vm;

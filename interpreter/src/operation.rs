@@ -110,9 +110,9 @@ macro_rules! for_each_operation {
             Jump = 1;
             /// Go back c words, noticing interrupts.
             JumpBack = 1;
-            /// Take the top; go on c words further when it is true.
+            /// Take the top; go on c words further when it is true, and past a words when it is no Boolean.
             JumpIfTrue = 1;
-            /// Take the top; go on c words further when it is false.
+            /// Take the top; go on c words further when it is false, and past a words when it is no Boolean.
             JumpIfFalse = 1;
             /// Return the receiver from the method.
             ReturnReceiver = 1;

@@ -72,11 +72,25 @@ impl Translation {
     /// A jump of any kind to `distance` bytes past the next pc.
     fn jump(&mut self, operation: Op, distance: i32) -> Flow {
         let target = i64::from(self.next) + i64::from(distance);
-        let operation =
-            if operation == Op::Jump && distance < 0 { Op::JumpBack } else { operation };
-        self.jumps.push((self.words.len(), target));
-        self.push(Word::new(operation, 0, 0, 0));
+        match operation {
+            Op::Jump if distance < 0 => self.jump_to(Op::JumpBack, 0, target),
+            Op::JumpIfTrue | Op::JumpIfFalse if distance < 0 => {
+                // Nothing could interrupt a loop of these: they jump around a jump back instead.
+                let around =
+                    if operation == Op::JumpIfTrue { Op::JumpIfFalse } else { Op::JumpIfTrue };
+                self.jump_to(around, 1, i64::from(self.next));
+                self.jump_to(Op::JumpBack, 0, target);
+                return Flow::Next;
+            }
+            _ => self.jump_to(operation, 0, target),
+        }
         Flow::Branch(distance)
+    }
+
+    /// A jump to offset `target`; `skipped` words after it belong to it.
+    fn jump_to(&mut self, operation: Op, skipped: u8, target: i64) {
+        self.jumps.push((self.words.len(), target));
+        self.push(Word::new(operation, skipped, 0, 0));
     }
 
     /// A return.

@@ -230,10 +230,11 @@ impl Vm {
         self.stack_value(self.argument_count)
     }
 
-    /// Argument `index` (from 0) of the primitive that is running.
+    /// Argument `index` (from 0) of the primitive that is running; nil where its method has fewer.
     #[inline(always)]
     pub fn argument(&self, index: usize) -> Oop {
-        self.stack_value(self.argument_count - 1 - index)
+        let depth = self.argument_count.checked_sub(index + 1);
+        depth.map_or(self.heap.nil(), |depth| self.stack_value(depth))
     }
 
     /// Apply a primitive that answers a value to a receiver and arguments, as a send would, and leave

@@ -1,5 +1,5 @@
-//! `cargo xtask`: checks of the project that the compiler does not make, and its comparison with
-//! another virtual machine.
+//! `cargo xtask`: checks of the project that the compiler does not make, tests under tools that watch
+//! memory, and the comparison with another virtual machine.
 //!
 //! Owns the choice of the task. Must not know: the crates of the VM; it reads their text and runs
 //! their command.
@@ -7,8 +7,10 @@
 mod compare;
 #[path = "../../objmem/tests/support/real_image.rs"]
 mod real_image;
+mod sanitize;
 mod tidy;
 
+use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -20,16 +22,22 @@ fn main() -> ExitCode {
         .subcommand_required(true)
         .subcommand(Command::new("tidy").about("Check the house rules and who depends on whom"))
         .subcommand(compare::command())
+        .subcommand(sanitize::command())
         .get_matches();
     match matches.subcommand() {
-        Some(("compare", options)) => match compare::compare(root, options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("compare: {error}");
-                ExitCode::from(1)
-            }
-        },
+        Some(("compare", options)) => ended("compare", compare::compare(root, options)),
+        Some(("sanitize", options)) => ended("sanitize", sanitize::sanitize(root, options)),
         _ => tidy(root),
+    }
+}
+
+fn ended<E: Display>(task: &str, outcome: Result<(), E>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{task}: {error}");
+            ExitCode::from(1)
+        }
     }
 }
 

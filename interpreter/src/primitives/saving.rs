@@ -27,6 +27,7 @@ fn quit(vm: &mut Vm) -> Result<(), Failure> {
 /// Save the image under its name. The saved image goes on with the answer true, this one with false. Fails
 /// when the image has given up the right to save itself, as `StackInterpreter>>#writeImageFileIO` does.
 fn snapshot(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     if vm.host.image_write_disabled {
         return Err(Failure::Generic);
     }

@@ -41,12 +41,14 @@ fn list_receiver(vm: &Vm) -> Result<Oop, Failure> {
 }
 
 fn signal(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let semaphore = list_receiver(vm)?;
     vm.signal_semaphore(semaphore);
     Ok(())
 }
 
 fn wait(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let semaphore = list_receiver(vm)?;
     let excess = vm.heap.fetch(semaphore, linked_list::EXCESS_SIGNALS);
     let excess = excess.as_integer().ok_or(Failure::BadReceiver)?;
@@ -62,6 +64,7 @@ fn wait(vm: &mut Vm) -> Result<(), Failure> {
 }
 
 fn resume(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let woken = vm.receiver();
     vm.resume_process(woken)
 }
@@ -91,6 +94,7 @@ fn suspend_active(vm: &mut Vm) {
 }
 
 fn suspend(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let suspended = vm.receiver();
     if suspended == vm.active_process() {
         suspend_active(vm);
@@ -104,6 +108,7 @@ fn suspend(vm: &mut Vm) -> Result<(), Failure> {
 /// As 88, but a process that waits on a semaphore or mutex will wait again when resumed: its program
 /// counter goes back to the send that made it wait, and the answer is nil.
 fn suspend_backing_up(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let suspended = vm.receiver();
     if suspended == vm.active_process() {
         suspend_active(vm);
@@ -125,6 +130,7 @@ fn suspend_backing_up(vm: &mut Vm) -> Result<(), Failure> {
 }
 
 fn yield_processor(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let now = vm.scheduling();
     if vm.has_ready(now, vm.priority_of(now.running)) {
         vm.make_ready(now, now.running, false);
@@ -140,6 +146,7 @@ fn entering_process(vm: &Vm) -> Oop {
 }
 
 fn exit_critical_section(vm: &mut Vm) -> Result<(), Failure> {
+    vm.expect_arguments(0)?;
     let mutex = list_receiver(vm)?;
     if vm.is_empty_list(mutex) {
         let nil = vm.heap.nil();

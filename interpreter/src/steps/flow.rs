@@ -42,18 +42,18 @@ impl Machine<'_> {
         if condition == heap.true_object() || condition == heap.false_object() {
             return self.next(1);
         }
-        self.must_be_boolean(condition)
+        self.must_be_boolean(word, condition)
     }
 
-    /// The condition is no Boolean: the image decides. The jump runs again with what it answers.
+    /// The condition is no Boolean: the image decides. What it answers is on the stack after the jump.
     #[inline(always)]
-    fn must_be_boolean(&mut self, condition: Oop) -> Step {
+    fn must_be_boolean(&mut self, word: Word, condition: Oop) -> Step {
         let followed = self.memory.follow(condition);
         self.push(followed);
         if followed != condition {
             return Step::Next;
         }
-        self.ip = self.ip.advanced(1);
+        self.ip = self.ip.advanced(1 + i32::from(word.a()));
         self.outside(Vm::send_must_be_boolean);
         self.leaving()
     }

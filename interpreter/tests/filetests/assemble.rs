@@ -1,5 +1,5 @@
 //! From the lines of a code to bytes. An operand `@label` is the distance from the next instruction to
-//! that label.
+//! that label. `byte N` is that byte.
 
 use std::collections::HashMap;
 
@@ -75,6 +75,10 @@ fn resolve(line: &str, labels: &HashMap<String, i64>, next: i64, is_first: bool)
 }
 
 fn emit(line: &str, set: Set, bytes: &mut Vec<u8>) -> Option<()> {
+    if let Some(byte) = line.strip_prefix("byte ") {
+        bytes.push(byte.parse().ok()?);
+        return Some(());
+    }
     match set {
         Set::SistaV1 => sista_v1::Bytecode::parse(line)?.emit(bytes).ok(),
         Set::V3 => v3::Bytecode::parse(line)?.emit(bytes).ok(),

@@ -5,6 +5,8 @@
 //! the same. Every row of both bytecode tables stands in one of them.
 
 mod assemble;
+mod made_up;
+mod run_made_up;
 mod syntax;
 mod world;
 
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rowel_interpreter::crash::Fatal;
 use rowel_interpreter::dispatch::{Leave, run};
+use run_made_up::run_made_up;
 use syntax::{Case, Set};
 use world::{Mode, World};
 
@@ -92,4 +95,46 @@ fn every_bytecode_of_both_sets_stands_in_a_test() {
             rows.iter().map(|row| row.name).filter(|n| !covered.contains(*n)).collect();
         assert!(missing.is_empty(), "no test has {missing:?}");
     }
+}
+
+/// `ROWEL_METHODS` is how many, 3,000 if not set; `ROWEL_METHODS_SEED` the number of the first one.
+#[test]
+fn made_up_methods_leave_the_heap_in_order() {
+    let environment = |name| std::env::var(name).ok().and_then(|value: String| value.parse().ok());
+    let first: u64 = environment("ROWEL_METHODS_SEED").unwrap_or(0);
+    for seed in first..first + environment("ROWEL_METHODS").unwrap_or(3000) {
+        let mut state = seed;
+        let mut choose = || {
+            // SplitMix64.
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            (mixed >> 56) as u8
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| run_made_up(&mut choose)));
+        assert!(outcome.is_ok(), "made-up test {seed}");
+    }
+}
+
+/// Each primitive that does what it will with the stack, in methods with fewer and more arguments than it
+/// takes: what was on the stack before is on top after it.
+#[test]
+fn primitives_leave_the_stack_as_a_send_does() {
+    let mut wrong = Vec::new();
+    for number in made_up::stack_primitives() {
+        for (receiver, num_args) in made_up::receivers() {
+            let case = made_up::sends(number, &receiver, num_args);
+            let mut world = World::new(&case, Mode::Plain).expect("a test");
+            match catch_unwind(AssertUnwindSafe(|| run(&mut world.vm))) {
+                Ok(_) => {
+                    let answer = world.describe(world.result(), 1);
+                    if answer != "7777" && answer != "nil" {
+                        wrong.push(format!("{number} of {receiver:?} with {num_args}: {answer}"));
+                    }
+                }
+                Err(payload) => assert!(payload.is::<Fatal>(), "a panic: {case:#?}"),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -43,6 +43,8 @@ pub struct Code {
     /// `Class>>selector`, or the block's name.
     pub name: String,
     pub is_block: bool,
+    /// Whether its frame has as many slots as one can have.
+    pub is_large: bool,
     pub primitive: Option<u16>,
     pub num_args: usize,
     /// Temporaries beside the arguments; the copied values of a block count.

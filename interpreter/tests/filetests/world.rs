@@ -295,6 +295,9 @@ impl World {
         if code.primitive.is_some() {
             header |= 1 << 16;
         }
+        if code.is_large {
+            header |= 1 << 17;
+        }
         if set == Set::SistaV1 {
             header |= i64::MIN >> 3;
         }
