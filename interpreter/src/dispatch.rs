@@ -44,6 +44,8 @@ pub(crate) enum Step {
     Send,
     /// It is a send that needs more than a frame: nothing has changed yet.
     OtherSend,
+    /// It is a store that needs more than a move: nothing has changed yet.
+    OtherStore,
     /// The stack limit was passed.
     Attend,
     /// The dispatch ends.
@@ -76,6 +78,7 @@ fn handler<const OP: u8>(
         Step::Next => machine.go_on(),
         Step::Send => machine.go_to(HANDLERS[Op::Send as usize], word),
         Step::OtherSend => machine.go_to(send_otherwise, word),
+        Step::OtherStore => machine.go_to(store_otherwise, word),
         Step::Attend => machine.go_to(attend, word),
         Step::Leave(leave) => machine.stop(leave),
     }
@@ -107,6 +110,22 @@ fn send_otherwise(
     match machine.send_otherwise(word) {
         Step::Leave(leave) => machine.stop(leave),
         Step::Attend => machine.go_to(attend, word),
+        _ => machine.go_on(),
+    }
+}
+
+/// Run a store that needs the barrier, or that the image is asked about.
+fn store_otherwise(
+    vm: &mut Vm,
+    memory: Memory,
+    ip: Ip,
+    sp: Address,
+    fp: Address,
+    word: Word,
+) -> Next {
+    let mut machine = Machine { vm, memory, ip, sp, fp };
+    match machine.store_otherwise(word) {
+        Step::Leave(leave) => machine.stop(leave),
         _ => machine.go_on(),
     }
 }

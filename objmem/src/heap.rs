@@ -172,6 +172,19 @@ impl Heap {
         }
     }
 
+    /// Whether storing `value` in `object`, which has `header`, needs nothing noted: then it may be
+    /// [stored unchecked](Memory::store_unchecked).
+    #[inline(always)]
+    pub fn stores_freely(&self, object: Oop, header: Header, value: Oop) -> bool {
+        if object.0 < self.old_start || !value.is_pointer() {
+            true
+        } else if value.0 < self.old_start {
+            header.is_remembered()
+        } else {
+            object.0 >= self.boot.end || value.0 < self.boot.end
+        }
+    }
+
     /// The slow half of the barrier: `object` is old, `value` a pointer.
     #[inline]
     pub fn note_store(&mut self, object: Oop, value: Oop) {

@@ -93,11 +93,12 @@ impl Machine<'_> {
             return false;
         }
         if primitive == AT_PUT && header.format() == Format::INDEXABLE {
-            let inside = at < self.memory.slot_count(receiver);
-            if inside {
-                self.vm.heap.store(receiver, at as usize, value);
+            let stores = at < self.memory.slot_count(receiver)
+                && self.vm.heap.stores_freely(receiver, header, value);
+            if stores {
+                self.memory.store_unchecked(receiver, at as usize, value);
             }
-            return inside;
+            return stores;
         }
         if !header.format().is_bytes() || at >= self.memory.byte_size(receiver) {
             return false;

@@ -8,7 +8,7 @@ use crate::dispatch::Step;
 use crate::layout::{ASSOCIATION_VALUE, closure};
 use crate::machine::Machine;
 use crate::method;
-use crate::operation::Word;
+use crate::operation::{Operation as Op, Word};
 use crate::vm::Vm;
 
 /// Flag of PushFullClosure: the closure has no outer context.
@@ -117,10 +117,27 @@ impl Machine<'_> {
     #[inline(always)]
     fn store_into(&mut self, object: Oop, index: usize, word: Word) -> Step {
         let value = self.peek(0);
-        if self.memory.header(object).is_immutable() {
+        let header = self.memory.header(object);
+        if header.is_immutable() || !self.vm.heap.stores_freely(object, header, value) {
+            return Step::OtherStore;
+        }
+        self.memory.store_unchecked(object, index, value);
+        self.stored(word)
+    }
+
+    /// A store that needs the barrier, or that is into what is read-only.
+    pub(crate) fn store_otherwise(&mut self, word: Word) -> Step {
+        let b = usize::from(word.b());
+        let (object, index) = match Op::from_number(word.op()) {
+            Op::StoreLiteralVariable => (self.memory.follow(self.literal(b)), ASSOCIATION_VALUE),
+            Op::StoreRemoteTemp => (self.temp(word.c() as u64), b),
+            _ => (self.receiver(), b),
+        };
+        let is_vector = Op::from_number(word.op()) == Op::StoreRemoteTemp;
+        if !is_vector && self.memory.header(object).is_immutable() {
             return self.attempt_to_assign(object, index, word);
         }
-        self.vm.heap.store(object, index, value);
+        self.vm.heap.store(object, index, self.peek(0));
         self.stored(word)
     }
 
@@ -164,7 +181,11 @@ impl Machine<'_> {
     pub(crate) fn store_remote_temp(&mut self, word: Word) -> Step {
         let vector = self.temp(word.c() as u64);
         let value = self.peek(0);
-        self.vm.heap.store(vector, word.b() as usize, value);
+        let header = self.memory.header(vector);
+        if !self.vm.heap.stores_freely(vector, header, value) {
+            return Step::OtherStore;
+        }
+        self.memory.store_unchecked(vector, word.b() as usize, value);
         self.stored(word)
     }
 
