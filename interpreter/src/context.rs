@@ -313,8 +313,11 @@ impl Vm {
             memory.store(base.plus(at), word);
         }
         let mut sp = base.plus(frame::FIRST_TEMP);
+        let held = self.heap.fetch(from, context::STACK_POINTER).as_integer().unwrap_or(0) as usize;
         for index in 0..depth {
-            memory.store(sp, self.heap.fetch(from, context::FIRST_TEMP + index).0);
+            let slot = context::FIRST_TEMP + index;
+            let value = if index < held { self.heap.fetch(from, slot) } else { nil };
+            memory.store(sp, value.0);
             sp = sp.plus(WORD);
         }
         let page = self.zone.page_mut(index);
@@ -327,8 +330,9 @@ impl Vm {
     }
 
     /// What is needed to go on in a heap context: its code, the word to go on at, the depth of its
-    /// stack. `None` when it cannot go on, as its stack will lack what the code there takes even when
-    /// `pushed` more values are on it. More than the code takes is harmless.
+    /// stack. `None` when it cannot go on. `pushed` more values will be pushed; where the stack lacks
+    /// what the code there takes even then, the depth is one with nils on it: images resume contexts
+    /// whose sends were abandoned, without a value. More than the code takes is harmless.
     fn resumable(&mut self, from: Oop, pushed: usize) -> Option<(CodeRef, usize, usize)> {
         let method = self.heap.follow(self.heap.fetch(from, context::METHOD));
         if !method::is_well_formed(self.heap.memory(), method) {
@@ -349,7 +353,7 @@ impl Vm {
         let word = code.get().word_at(u32::try_from(pc - 1).ok()?)?;
         let fits = depth <= room && depth <= context::LARGE_SLOTS - context::FIRST_TEMP;
         let expected = code.get().expected_depth(word, depth + pushed)?;
-        (fits && expected <= depth + pushed).then_some((code, word, depth))
+        fits.then_some((code, word, depth.max(expected.saturating_sub(pushed))))
     }
 
     /// Whether `context` can go on: it is on the stack, or in the heap and not dead.
