@@ -5,6 +5,7 @@
 //! Facts come from Cog's `platforms/unix` (the main module, the X11 display module) and from the
 //! Pharo VM's `src/parameters`.
 
+use rowel_jit::When;
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ enum Meaning {
     MaxFrames,
     LeakCheck,
     StressScavenge,
+    Jit,
+    CodeSize,
 }
 
 impl Meaning {
@@ -67,6 +70,11 @@ impl Meaning {
                 "BITS",
                 "Check the heap: 1 after full collections, 2 after scavenges, 3 after both",
             ),
+            Meaning::Jit => (
+                "WHEN",
+                "Native code: on (for hot methods), always (for all that runs) or off, as by default: a preview",
+            ),
+            Meaning::CodeSize => ("SIZE", "Bytes of native code at most (1m to 1g; 32m is usual)"),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
     }
@@ -125,8 +133,8 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("eden", One, Meaning::Eden),
     ("edenSize", One, Meaning::Eden),
     ("minPermSpaceSize", One, Accepted),
-    ("codesize", One, Accepted),
-    ("codeSize", One, Accepted),
+    ("codesize", One, Meaning::CodeSize),
+    ("codeSize", One, Meaning::CodeSize),
     ("stackpages", One, Meaning::StackPages),
     ("numextsems", One, Meaning::ExternalSemaphores),
     ("leakcheck", One, Meaning::LeakCheck),
@@ -165,6 +173,7 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("workingDirectory", One, Meaning::WorkingDirectory),
     // Only here
     ("stress-scavenge", Flag, Meaning::StressScavenge),
+    ("jit", One, Meaning::Jit),
 ];
 
 /// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
@@ -209,6 +218,10 @@ pub struct Config {
     pub leak_check: u64,
     /// Scavenge wherever that may happen.
     pub stress_scavenge: bool,
+    /// When methods get native code.
+    pub jit: When,
+    /// Bytes of native code, at most.
+    pub code_bytes: Option<u64>,
 }
 
 /// Why a command line is refused.
@@ -223,6 +236,9 @@ pub enum OptionError {
     /// The value is not a number, or is too large; sizes may end in k, m or g.
     #[error("option {}: `{}` is not a number that can be used", .0.display(), .1.display())]
     BadNumber(OsString, OsString),
+    /// The value is none of the words that the option knows.
+    #[error("option {}: `{}` is none of {}", .0.display(), .1.display(), .2)]
+    UnknownValue(OsString, OsString, &'static str),
     /// The number is outside of what makes sense.
     #[error("option {}: {} is not in the range {} to {}", .word.display(), .value.display(), .range.start(), .range.end())]
     OutOfRange {
@@ -340,6 +356,18 @@ fn apply(
         Meaning::WorkingDirectory => config.working_directory = Some(value.into()),
         Meaning::LeakCheck => config.leak_check = number(false, 0..=u64::MAX)?.unwrap_or(0),
         Meaning::StressScavenge => config.stress_scavenge = true,
+        Meaning::CodeSize => config.code_bytes = number(true, 1 << 20..=1 << 30)?,
+        Meaning::Jit => {
+            config.jit = match value.to_str() {
+                Some("off") => When::Off,
+                Some("on") => When::On,
+                Some("always") => When::Always,
+                _ => {
+                    let known = "off, on, always";
+                    return Err(OptionError::UnknownValue(word.to_owned(), value, known));
+                }
+            };
+        }
     }
     Ok(())
 }
@@ -428,6 +456,11 @@ mod tests {
         let ci = run("-vm-sound-null -vm-display-null c.image -s f.st");
         assert_eq!(ci.vm_arguments, words("-vm-sound-null -vm-display-null"));
         assert_eq!(ci.image_arguments, words("-s f.st"));
+        let native = run("--jit=always -codesize 2m c.image");
+        assert_eq!((native.jit, native.code_bytes), (When::Always, Some(2 << 20)));
+        assert_eq!(run("c.image").jit, When::Off);
+        let refused = parse(words("-jit sometimes c.image"));
+        assert!(matches!(refused, Err(OptionError::UnknownValue(..))), "{refused:?}");
         let checked = run("-leakcheck 3 --stress-scavenge c.image");
         assert_eq!((checked.leak_check, checked.stress_scavenge), (3, true));
         let pharo = run("--headless --edenSize=2m --logLevel 3 p.image eval 3+4");

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
+use rowel_jit::{JitOptions, Tiered};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
@@ -34,6 +35,9 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
     let sizes = sizes(config, &header).map_err(|error| at(&error))?;
     let mut vm = Vm::open(&absolute, &sizes).map_err(|error| at(&error))?;
     prepare(&mut vm, config);
+    let defaults = JitOptions::default();
+    let budget = config.code_bytes.map_or(defaults.budget, |bytes| bytes as usize);
+    Tiered::attach(&mut vm, JitOptions { when: config.jit, budget }).map_err(|error| at(&error))?;
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
     let end = crash_report::guarded(|| {
         vm.resume_image().map_err(|error| at(&error))?;

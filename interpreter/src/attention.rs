@@ -21,6 +21,7 @@ impl Vm {
         // First, so that a request that comes meanwhile is not lost.
         self.stack_limit.store(PAGE_LIMIT, Ordering::Release);
         self.highest_ready = usize::MAX;
+        self.sample();
         if self.registers.sp.0 % PAGE_BYTES > PAGE_LIMIT
             || self.frame_end() % PAGE_BYTES > PAGE_LIMIT
         {

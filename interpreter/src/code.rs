@@ -7,7 +7,7 @@
 //! jump target, and its last word is a return, so no path runs off the end.
 #![expect(unsafe_code, reason = "the interpreter's program counter; argued above")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 
 use rowel_objmem::layout::special;
@@ -15,6 +15,7 @@ use rowel_objmem::{ClassIndex, Oop};
 use rustc_hash::FxHashMap;
 
 use crate::failure::Failure;
+use crate::native::{Native, NativeEntry};
 use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
 use crate::translate::Depths;
@@ -85,6 +86,16 @@ pub struct MethodCode {
     /// Whether a send of it needs no more than a frame, and that is laid without loops: see
     /// [`MethodCode::is_simple`].
     simple: bool,
+    /// Native code of it, or what leaves to the interpreter at once.
+    pub(crate) native: Cell<Native>,
+    /// Where its words have been made to enter the native code.
+    entries: RefCell<Vec<NativeEntry>>,
+    /// How often it was found running.
+    pub samples: Cell<u32>,
+    /// How often its native code has left since it was made.
+    pub(crate) leaves: Cell<u32>,
+    /// How often it was compiled.
+    pub compilations: Cell<u32>,
     /// Whether sends no longer find it: its method has changed, or it is another's now.
     retired: bool,
     /// Whether the code starts by storing the failure code of its primitive in a temporary.
@@ -178,6 +189,9 @@ pub struct CodeStore {
 unsafe impl Send for CodeStore {}
 
 impl MethodCode {
+    /// Where the flag of [`is_simple`](Self::is_simple) is.
+    pub(crate) const SIMPLE_OFFSET: usize = std::mem::offset_of!(MethodCode, simple);
+
     /// Code for `method`. `offsets` says of each word which bytecode it stems from.
     pub fn new(method: Oop, words: Vec<Word>, offsets: Vec<u32>) -> MethodCode {
         assert_eq!(words.len(), offsets.len(), "every word has an offset");
@@ -192,6 +206,11 @@ impl MethodCode {
             primitive: 0,
             action: Action::Activate,
             simple: false,
+            native: Cell::new(crate::native::NOT_COMPILED),
+            entries: RefCell::default(),
+            samples: Cell::new(0),
+            leaves: Cell::new(0),
+            compilations: Cell::new(0),
             retired: false,
             wants_failure_code: false,
         }
@@ -204,9 +223,61 @@ impl MethodCode {
         self.simple
     }
 
-    /// A copy of the words as they are now.
+    /// A copy of the words as they are now, but for entries into native code.
     pub fn words(&self) -> Vec<Word> {
-        self.words.iter().map(Cell::get).collect()
+        let mut words: Vec<Word> = self.words.iter().map(Cell::get).collect();
+        for entry in self.entries.borrow().iter() {
+            let word = &mut words[entry.word as usize];
+            *word = word.with_op(entry.operation);
+        }
+        words
+    }
+
+    /// Where the words are: they do not move.
+    pub fn words_address(&self) -> u64 {
+        self.words.as_ptr() as u64
+    }
+
+    /// The operation that an entry into native code stands for, at word `index`.
+    pub fn operation_at(&self, index: usize) -> Option<Op> {
+        let entries = self.entries.borrow();
+        let place = entries.binary_search_by_key(&(index as u32), |entry| entry.word).ok()?;
+        Some(entries[place].operation)
+    }
+
+    /// The number of the entry into native code at word `index`.
+    pub fn entry_at(&self, index: usize) -> Option<usize> {
+        self.entries.borrow().binary_search_by_key(&(index as u32), |entry| entry.word).ok()
+    }
+
+    /// Have the code run by `native` from its entries at `words` on, in ascending order: entry 0 is
+    /// word 0.
+    pub fn set_native(&self, native: Native, words: &[u32]) {
+        self.drop_native();
+        let enter = |&word: &u32| {
+            let cell = &self.words[word as usize];
+            let operation = Op::from_number(cell.get().op());
+            cell.set(cell.get().with_op(Op::EnterNative));
+            NativeEntry { word, operation }
+        };
+        *self.entries.borrow_mut() = words.iter().map(enter).collect();
+        self.native.set(native);
+        self.leaves.set(0);
+        self.compilations.set(self.compilations.get() + 1);
+    }
+
+    /// Have the code interpreted again.
+    pub fn drop_native(&self) {
+        for entry in self.entries.borrow_mut().drain(..) {
+            let cell = &self.words[entry.word as usize];
+            cell.set(cell.get().with_op(entry.operation));
+        }
+        self.native.set(crate::native::NOT_COMPILED);
+    }
+
+    /// Whether there is native code of it.
+    pub fn is_compiled(&self) -> bool {
+        !self.entries.borrow().is_empty()
     }
 
     /// Offset of the bytecode that word `index` stems from; past the end, that of the last.
@@ -391,7 +462,9 @@ impl CodeStore {
             let words = &CodeRef(*code).get().words;
             let mut index = 0;
             while let Some(word) = words.get(index) {
-                let size = crate::operation::OPERATIONS[word.get().op() as usize].1;
+                let operation = CodeRef(*code).get().operation_at(index);
+                let operation = operation.map_or(word.get().op(), |operation| operation as u8);
+                let size = crate::operation::OPERATIONS[operation as usize].1;
                 for cache in words.iter().skip(index + 1).take(size - 1) {
                     cache.set(Word(0));
                 }

@@ -48,6 +48,8 @@ pub(crate) enum Step {
     OtherStore,
     /// The stack limit was passed.
     Attend,
+    /// The word here is to be run as this operation.
+    As(Op),
     /// The dispatch ends.
     Leave(Leave),
 }
@@ -80,6 +82,10 @@ fn handler<const OP: u8>(
         Step::OtherSend => machine.go_to(send_otherwise, word),
         Step::OtherStore => machine.go_to(store_otherwise, word),
         Step::Attend => machine.go_to(attend, word),
+        Step::As(operation) => {
+            let word = machine.ip.word().with_op(operation);
+            machine.go_to(HANDLERS[operation as usize], word)
+        }
         Step::Leave(leave) => machine.stop(leave),
     }
 }
@@ -198,7 +204,7 @@ impl Machine<'_> {
 impl Machine<'_> {
     /// Run the operation `word`, which is at the program counter and of kind `operation`.
     #[inline(always)]
-    fn step(&mut self, operation: Op, word: Word) -> Step {
+    pub(crate) fn step(&mut self, operation: Op, word: Word) -> Step {
         match operation {
             Op::PushReceiverVariable => self.push_receiver_variable(word),
             Op::PushMaybeContextVariable => self.push_maybe_context_variable(word),
@@ -283,6 +289,7 @@ impl Machine<'_> {
             Op::GreaterOrEqualInteger => self.compare_with_integer(word, |a, b| a >= b),
             Op::EqualInteger => self.compare_with_integer(word, |a, b| a == b),
             Op::NotEqualInteger => self.compare_with_integer(word, |a, b| a != b),
+            Op::EnterNative => self.enter_native(),
             Op::Illegal => self.illegal(word),
         }
     }

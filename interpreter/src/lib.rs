@@ -47,6 +47,7 @@ pub mod lookup;
 mod machine;
 pub mod method;
 pub mod method_cache;
+pub mod native;
 pub mod operation;
 pub mod primitive;
 pub mod primitives;

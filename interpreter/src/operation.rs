@@ -27,6 +27,12 @@ impl Word {
         Word(operation as u64 | (a as u64) << 8 | (b as u64) << 16 | (c as u32 as u64) << 32)
     }
 
+    /// The same operands with another operation.
+    #[inline(always)]
+    pub const fn with_op(self, operation: Operation) -> Word {
+        Word(self.0 & !0xFF | operation as u64)
+    }
+
     /// The operation's number.
     #[inline(always)]
     pub const fn op(self) -> u8 {
@@ -225,6 +231,8 @@ macro_rules! for_each_operation {
             EqualInteger = 1;
             /// PushInteger c and `~=`, likewise.
             NotEqualInteger = 1;
+            /// Whatever stood here; the native code of the method goes on from here.
+            EnterNative = 1;
             /// A bytecode that its set does not define, or that does not fit its frame (b is `UNFIT`): the
             /// image's unknownBytecode.
             Illegal = 1;
@@ -253,6 +261,25 @@ macro_rules! define {
         pub const OPERATIONS: &[(&str, usize)] = &[ $( (stringify!($name), $words), )* ];
 
         impl Operation {
+            /// The first of the operations that a fused one stands for; itself for any other.
+            pub const fn unfused(self) -> Operation {
+                use Operation::*;
+                match self {
+                    PushTwoTemps | PushTempAndSend | PushTempAndAt | ReturnTemp | IncrementTemp
+                    | TempLessOrEqualTemp => PushTemp,
+                    PushReceiverAndTemp | PushReceiverAndSend => PushReceiver,
+                    PushTwoReceiverVariables
+                    | PushReceiverVariableAndTemp
+                    | PushReceiverVariableAndSend => PushReceiverVariable,
+                    PopAndPushTemp => Pop,
+                    IsNil => PushNil,
+                    AddInteger | SubtractInteger | BitAndInteger | LessInteger | GreaterInteger
+                    | LessOrEqualInteger | GreaterOrEqualInteger | EqualInteger
+                    | NotEqualInteger => PushInteger,
+                    other => other,
+                }
+            }
+
             /// Whether this is a send as bytecodes have it, whatever it found so far.
             #[inline(always)]
             pub const fn is_plain_send(self) -> bool {

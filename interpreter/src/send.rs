@@ -79,6 +79,9 @@ impl Vm {
         code.action = self.action_for(method, code.primitive);
         let young = self.heap.is_young(method);
         let code = self.code.install(code);
+        if let Some(tier) = &mut self.tier {
+            tier.translated(code);
+        }
         if young {
             self.young_code.push(code);
         }

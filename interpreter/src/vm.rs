@@ -31,6 +31,12 @@ pub struct Vm {
     pub registers: Registers,
     /// [`PAGE_LIMIT`], or 0 to ask for attention at the next send or back jump.
     pub stack_limit: Arc<AtomicU64>,
+    /// The compiled tier, if there is one.
+    pub tier: Option<Box<dyn crate::native::Tier>>,
+    /// A panic of what native code called, on its way past native code.
+    pub(crate) panic: Option<Box<dyn std::any::Any + Send>>,
+    /// The native address of what `stack_limit` holds.
+    pub(crate) limit_address: u64,
     /// All translated code.
     pub code: CodeStore,
     /// The global lookup cache.
@@ -124,6 +130,9 @@ impl Vm {
         stack_limit.store(PAGE_LIMIT, Ordering::Relaxed);
         Vm {
             heap,
+            tier: None,
+            panic: None,
+            limit_address: Arc::as_ptr(&stack_limit) as u64,
             stack_limit,
             zone,
             active_page,
@@ -161,11 +170,15 @@ impl Vm {
         let timer = Timer::new(signals.signaller());
         self.heap.attention = limit.clone();
         // The limit of 0 makes the interpreter look up once, which restores it.
+        self.limit_address = Arc::as_ptr(&limit) as u64;
         self.stack_limit = limit;
         std::mem::forget(std::mem::replace(&mut self.signals, signals));
         let old = std::mem::replace(&mut self.timer, timer);
         self.timer.set(old.deadline());
         std::mem::forget(old);
+        if let Some(tier) = &mut self.tier {
+            tier.forked(self.stack_limit.clone());
+        }
         if let Some(hook) = self.after_fork {
             hook(self);
         }

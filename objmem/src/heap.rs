@@ -88,6 +88,32 @@ pub struct HeapParts {
     pub last_hash: u32,
 }
 
+/// Byte offsets of what native code reads of a [`Heap`].
+#[derive(Clone, Copy, Debug)]
+pub struct HeapOffsets {
+    /// nil.
+    pub nil: usize,
+    /// true.
+    pub true_object: usize,
+    /// false.
+    pub false_object: usize,
+    /// Where old objects start.
+    pub old_start: usize,
+    /// Whether there may be forwarders: a byte.
+    pub has_forwarders: usize,
+}
+
+impl Heap {
+    /// Where native code finds what it reads.
+    pub const OFFSETS: HeapOffsets = HeapOffsets {
+        nil: std::mem::offset_of!(Heap, nil),
+        true_object: std::mem::offset_of!(Heap, true_object),
+        false_object: std::mem::offset_of!(Heap, false_object),
+        old_start: std::mem::offset_of!(Heap, old_start),
+        has_forwarders: std::mem::offset_of!(Heap, has_forwarders),
+    };
+}
+
 impl Deref for Heap {
     type Target = Memory;
     #[inline(always)]

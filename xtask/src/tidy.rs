@@ -16,7 +16,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("rowel-objmem", &[]),
     ("rowel-interpreter", &["rowel-bytecode", "rowel-objmem"]),
     ("rowel-plugins", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
-    ("rowel-cli", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter", "rowel-plugins"]),
+    ("rowel-jit", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
+    (
+        "rowel-cli",
+        &["rowel-bytecode", "rowel-objmem", "rowel-interpreter", "rowel-plugins", "rowel-jit"],
+    ),
     ("xtask", &[]),
 ];
 

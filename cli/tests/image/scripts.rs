@@ -18,6 +18,18 @@ fn hello_prints_what_it_should_and_ends_with_its_code() {
 }
 
 #[test]
+fn native_code_gives_the_same() {
+    let Some(place) = Place::with_image() else { return };
+    place.write("script.st", HELLO);
+    for when in ["on", "always"] {
+        let words = ["--jit", when, "c.image", "-e", "-s", "script.st"];
+        let outcome = place.start(&words, Stdio::null()).end(USUAL);
+        assert_eq!(outcome.printed(), HELLO_PRINTS, "{when}: {}", outcome.stderr);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(3), ""), "{when}");
+    }
+}
+
+#[test]
 fn a_process_that_may_not_have_many_addresses_runs() {
     let Some(place) = Place::with_image() else { return };
     let words =

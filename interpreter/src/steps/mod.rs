@@ -4,8 +4,9 @@
 mod arithmetic;
 mod flow;
 mod indexing;
+mod native;
 mod send;
 mod variables;
 
 /// Words of a send, and so of the operations that may turn out to be one.
-const SEND_WORDS: i32 = 3;
+pub(crate) const SEND_WORDS: i32 = 3;

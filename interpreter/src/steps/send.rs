@@ -180,7 +180,7 @@ impl Machine<'_> {
     /// Evaluate the closure below `num_args` arguments when the cache knows its code and it takes so
     /// many; `None` when not. Answers whether the stack limit was passed.
     #[inline(always)]
-    fn evaluate_cached(&mut self, block: Oop, num_args: u64) -> Option<bool> {
+    pub(crate) fn evaluate_cached(&mut self, block: Oop, num_args: u64) -> Option<bool> {
         let class = self.memory.class_index(block);
         if class == class_index::BLOCK_CLOSURE {
             self.evaluate_embedded(block, num_args)
@@ -314,7 +314,7 @@ impl Vm {
 
     /// The send `word` at `site`, whose inline cache does not know the receiver's class.
     #[inline(never)]
-    fn send_from_site(&mut self, site: Ip, word: Word) {
+    pub(crate) fn send_from_site(&mut self, site: Ip, word: Word) {
         let index = usize::from(word.b());
         let num_args = usize::from(word.a());
         match word.c() {

@@ -50,6 +50,12 @@ impl Depths {
         Depths { at: vec![Cell::new(UNKNOWN); words].into_boxed_slice(), slots, literals }
     }
 
+    /// The depth at word `index`; `None` where no path leads.
+    pub fn known(&self, index: usize) -> Option<usize> {
+        let depth = self.at.get(index)?.get();
+        (depth != UNKNOWN).then_some(usize::from(depth))
+    }
+
     /// Whether a path leads to word `index`.
     #[inline]
     pub(super) fn is_reached(&self, index: usize) -> bool {
@@ -306,6 +312,7 @@ const fn rule(operation: Op) -> Rule {
         | Op::ReturnTop
         | Op::BlockReturnTop
         | Op::BlockReturnNil
+        | Op::EnterNative
         | Op::Illegal => (0, 0, 0, Operand::Any, Flow::End),
         Op::Send | Op::SendPrimitive | Op::SendQuick | Op::SendEvaluate => {
             (1, all, 1, Operand::Selector, Flow::Next)

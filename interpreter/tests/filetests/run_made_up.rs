@@ -35,7 +35,12 @@ const MOST_COLLECTIONS: usize = 300;
 pub fn run_made_up(choose: &mut dyn FnMut() -> u8) {
     let mut choices = Choices(choose);
     let case = made_up::case(&mut choices);
-    let mode = if choose().is_multiple_of(2) { Mode::Stress } else { Mode::SmallStack };
+    let mode = match choose() % 16 {
+        0..=6 => Mode::Stress,
+        7..=13 => Mode::SmallStack,
+        14 => Mode::Native,
+        _ => Mode::NativeStress,
+    };
     // Some jumps are too far for the bytecode, some values use up the memory.
     let Ok(mut world) = World::new(&case, mode) else { return };
     world.vm.after_collection = Some(count_collections);

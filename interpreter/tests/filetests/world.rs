@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rowel_bytecode::SPECIAL_SELECTORS;
 use rowel_interpreter::vm::Vm;
+use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class as own};
 use rowel_objmem::layout::{class_index as spur, special};
 use rowel_objmem::{ClassIndex, Format, Heap, Oop};
@@ -20,6 +21,10 @@ pub enum Mode {
     SmallStack,
     /// With a scavenge at every safepoint.
     Stress,
+    /// With native code from the first call on.
+    Native,
+    /// So, with a scavenge at every safepoint.
+    NativeStress,
 }
 
 /// Slots of a class.
@@ -93,13 +98,17 @@ impl World {
         let heap = Heap::bootstrap(options).map_err(|error| error.to_string())?;
         let zone = heap.stack_zone();
         let names = HashMap::new;
-        let vm = Vm::new(heap, zone);
+        let mut vm = Vm::new(heap, zone);
+        if matches!(mode, Mode::Native | Mode::NativeStress) {
+            let options = JitOptions { when: When::Always, ..JitOptions::default() };
+            Tiered::attach(&mut vm, options).map_err(|error| error.to_string())?;
+        }
         let mut world = World { vm, classes: names(), symbols: names(), variables: names() };
         world.make_classes(case)?;
         world.make_specials();
         world.install(case)?;
         world.enter(case)?;
-        if mode == Mode::Stress {
+        if matches!(mode, Mode::Stress | Mode::NativeStress) {
             world.vm.stress_scavenges = true;
             world.vm.request_attention();
         }

@@ -1,0 +1,19 @@
+//! The compiled tier: hot methods as native code, by Cranelift.
+//!
+//! | concept | where |
+//! |---|---|
+//! | which methods are compiled, and when | [`tier`] |
+//! | from operations to Cranelift's IR | [`compiler`] |
+//! | what native code calls | `runtime` |
+//! | the memory that holds it | [`memory`] |
+//!
+//! Native code runs the frames of the interpreter in the interpreter's layout, so that it can leave to
+//! it at any operation: see [`rowel_interpreter::native`]. It holds nothing of the heap: what it knows of
+//! classes and methods it reads from the inline caches of the interpreter.
+
+pub mod compiler;
+pub mod memory;
+mod runtime;
+pub mod tier;
+
+pub use tier::{Jit, JitOptions, Tiered, When};
