@@ -74,7 +74,7 @@ impl Meaning {
                 "WHEN",
                 "Native code: on (for hot methods), always (for all that runs) or off, as by default: a preview",
             ),
-            Meaning::CodeSize => ("SIZE", "Bytes of native code at most (1m to 1g; 32m is usual)"),
+            Meaning::CodeSize => ("SIZE", "Native code at most (1m to 1g; 32m is usual)"),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
     }
@@ -435,7 +435,8 @@ mod tests {
             }
             let values = match arity {
                 Arity::None | Arity::MaybeEquals => "",
-                Arity::One if meaning == Meaning::Eden => " 1m",
+                Arity::One if matches!(meaning, Meaning::Eden | Meaning::CodeSize) => " 1m",
+                Arity::One if meaning == Meaning::Jit => " on",
                 Arity::One if meaning == Meaning::StackPages => " 50",
                 Arity::One => " 1",
                 Arity::Two => " 1 2",
