@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 
 use rowel_objmem::layout::special;
 use rowel_objmem::{ClassIndex, Oop};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::failure::Failure;
 use crate::native::{Native, NativeEntry};
@@ -90,6 +90,8 @@ pub struct MethodCode {
     pub(crate) native: Cell<Native>,
     /// Where its words have been made to enter the native code.
     entries: RefCell<Vec<NativeEntry>>,
+    /// The code whose address the native code holds.
+    known: RefCell<Vec<CodeRef>>,
     /// How often it was found running.
     pub samples: Cell<u32>,
     /// How often its native code has left since it was made.
@@ -103,7 +105,7 @@ pub struct MethodCode {
 }
 
 /// A reference to translated code that lives in a [`CodeStore`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct CodeRef(NonNull<MethodCode>);
 
@@ -208,6 +210,7 @@ impl MethodCode {
             simple: false,
             native: Cell::new(crate::native::NOT_COMPILED),
             entries: RefCell::default(),
+            known: RefCell::default(),
             samples: Cell::new(0),
             leaves: Cell::new(0),
             compilations: Cell::new(0),
@@ -251,9 +254,10 @@ impl MethodCode {
     }
 
     /// Have the code run by `native` from its entries at `words` on, in ascending order: entry 0 is
-    /// word 0.
-    pub fn set_native(&self, native: Native, words: &[u32]) {
+    /// word 0. It holds the addresses of `known`: when one of these goes, so does the native code.
+    pub fn set_native(&self, native: Native, words: &[u32], known: Vec<CodeRef>) {
         self.drop_native();
+        *self.known.borrow_mut() = known;
         let enter = |&word: &u32| {
             let cell = &self.words[word as usize];
             let operation = Op::from_number(cell.get().op());
@@ -272,6 +276,8 @@ impl MethodCode {
             let cell = &self.words[entry.word as usize];
             cell.set(cell.get().with_op(entry.operation));
         }
+        self.known.borrow_mut().clear();
+        self.samples.set(0);
         self.native.set(crate::native::NOT_COMPILED);
     }
 
@@ -474,10 +480,18 @@ impl CodeStore {
     }
 
     /// Free the code that `keep` refuses. The caller has shown that no frame runs it and has
-    /// [flushed](Self::flush_caches) the caches.
+    /// [flushed](Self::flush_caches) the caches. Native code that holds the address of what is freed goes
+    /// too: another method's code may come to lie there.
     pub fn retain(&mut self, mut keep: impl FnMut(CodeRef) -> bool) {
+        let dead: FxHashSet<CodeRef> = self.iter().filter(|code| !keep(*code)).collect();
+        for code in self.iter() {
+            let knows_dead = code.get().known.borrow().iter().any(|known| dead.contains(known));
+            if knows_dead {
+                code.get().drop_native();
+            }
+        }
         self.all.retain(|code| {
-            let kept = keep(CodeRef(*code));
+            let kept = !dead.contains(&CodeRef(*code));
             if !kept {
                 let method = CodeRef(*code).get().method;
                 if self.by_method.get(&method) == Some(&CodeRef(*code)) {
@@ -526,6 +540,20 @@ mod tests {
         assert_eq!(code.word_at(11), None);
         assert_eq!(code.offset_at(4), 10);
         assert_eq!(code.offset_at(99), 10);
+    }
+
+    #[test]
+    fn native_code_goes_with_the_code_that_it_knows() {
+        let mut store = CodeStore::default();
+        let (code, known) = (sample(&mut store), sample(&mut store));
+        let words = code.get().words();
+        code.get().set_native(crate::native::NOT_COMPILED, &[0, 4], vec![known]);
+        assert_eq!(code.ip_at(4).word().op(), Operation::EnterNative as u8);
+        assert_eq!(code.get().words(), words);
+        store.flush_caches();
+        store.retain(|kept| kept == code);
+        assert!(!code.get().is_compiled());
+        assert_eq!(code.ip_at(4).word(), words[4]);
     }
 
     #[test]

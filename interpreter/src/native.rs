@@ -293,10 +293,11 @@ impl Vm {
 impl CodeRef {
     /// Have this code run by the native code at `address`, from its entries at `words` on, in ascending
     /// order; entry 0 is word 0. The native code must have been made for this code, for this layout of
-    /// frames, and stay where it is as long as the code has it.
-    pub fn set_native(self, address: u64, words: &[u32]) {
+    /// frames, and stay where it is as long as the code has it. It holds the addresses of `known` and of
+    /// no other code.
+    pub fn set_native(self, address: u64, words: &[u32], known: Vec<CodeRef>) {
         // SAFETY: a function of this type is at that address, as the tier says.
         let native = unsafe { std::mem::transmute::<usize, Native>(address as usize) };
-        self.get().set_native(native, words);
+        self.get().set_native(native, words, known);
     }
 }

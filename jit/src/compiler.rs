@@ -38,6 +38,9 @@ pub enum CompileError {
     Cranelift(String),
 }
 
+/// Words of a send, and of what may be one.
+const SEND_WORDS: usize = OPERATIONS[Op::Send as usize].1;
+
 /// Methods with more words are interpreted.
 const MOST_WORDS: usize = 4000;
 
@@ -48,6 +51,8 @@ pub struct Compiled {
     pub bytes: Vec<u8>,
     /// Indices of words, ascending; an entry's number is its place here.
     pub entries: Vec<u32>,
+    /// Other code whose address it holds.
+    pub known: Vec<CodeRef>,
 }
 
 /// Compile `code` as its inline caches are now.
@@ -66,7 +71,7 @@ pub fn compile(isa: &dyn TargetIsa, code: CodeRef) -> Result<Compiled, CompileEr
     context.func.signature = native_signature(isa);
     let mut scratch = FunctionBuilderContext::new();
     let builder = FunctionBuilder::new(&mut context.func, &mut scratch);
-    Compiler::new(builder, code, words, leaders).function(isa);
+    let known = Compiler::new(builder, code, words, leaders).function(isa);
     let refused = |error: &dyn std::fmt::Debug| CompileError::Cranelift(format!("{error:?}"));
     let compiled = context
         .compile(isa, &mut ControlPlane::default())
@@ -74,7 +79,7 @@ pub fn compile(isa: &dyn TargetIsa, code: CodeRef) -> Result<Compiled, CompileEr
     if !compiled.buffer.relocs().is_empty() {
         return Err(CompileError::Cranelift("code that refers to other code".into()));
     }
-    Ok(Compiled { bytes: compiled.code_buffer().to_vec(), entries })
+    Ok(Compiled { bytes: compiled.code_buffer().to_vec(), entries, known })
 }
 
 fn native_signature(isa: &dyn TargetIsa) -> Signature {
@@ -166,6 +171,8 @@ struct Compiler<'f> {
     frame: Value,
     slots: Vec<Slot>,
     receiver: Option<Value>,
+    /// Code whose address the machine code holds.
+    known: Vec<CodeRef>,
     /// Whether no path leads to the operation that comes next.
     ended: bool,
 }
@@ -191,11 +198,13 @@ impl<'f> Compiler<'f> {
             frame: none,
             slots: Vec::new(),
             receiver: None,
+            known: Vec::new(),
             ended: true,
         }
     }
 
-    fn function(mut self, isa: &dyn TargetIsa) {
+    /// Emit all of it; answers the code whose address it holds.
+    fn function(mut self, isa: &dyn TargetIsa) -> Vec<CodeRef> {
         self.convention = isa.default_call_conv();
         self.entry_block();
         let mut index = 0;
@@ -213,6 +222,7 @@ impl<'f> Compiler<'f> {
         }
         self.builder.seal_all_blocks();
         self.builder.finalize(isa.frontend_config());
+        self.known
     }
 
     /// The first block: to the entry that was asked for.

@@ -139,7 +139,7 @@ impl Jit {
         let compiled = compiler::compile(&*self.isa, code)?;
         let address = self.memory.add(&compiled.bytes)?;
         self.stats.bytes += compiled.bytes.len() as u64;
-        code.set_native(address, &compiled.entries);
+        code.set_native(address, &compiled.entries, compiled.known);
         Ok(())
     }
 }

@@ -2,17 +2,16 @@
 //! does the rest.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 use rowel_interpreter::native::{code_offset, vm_offset};
 use rowel_interpreter::operation::Operation as Op;
+use rowel_objmem::header::{FORMAT_MASK, FORMAT_SHIFT, OVERFLOW_SLOTS, SLOTS_SHIFT};
 use rowel_objmem::{Format, Oop};
 
-use super::state::Slot;
+use super::state::slot_offset;
 use super::variables::field;
-use super::{Compare, Compiler};
+use super::{Compare, Compiler, SEND_WORDS};
 
-/// Words of an operation that may be a send.
-const SEND_WORDS: usize = 3;
 /// The primitive of `Object>>at:`.
 const AT: i64 = 60;
 /// The tag bit that only SmallIntegers have.
@@ -40,7 +39,7 @@ impl Compiler<'_> {
     }
 
     /// Leave the path where a and b are two SmallIntegers; the other one is `slow`.
-    fn when_integers(&mut self, a: Value, b: Value, slow: cranelift_codegen::ir::Block) {
+    fn when_integers(&mut self, a: Value, b: Value, slow: Block) {
         let both = self.builder.ins().band(a, b);
         let both = self.builder.ins().band_imm_u(both, INTEGER_BIT);
         let usual = self.builder.create_block();
@@ -62,17 +61,21 @@ impl Compiler<'_> {
                 self.builder.ins().jump(join, &[value.into()]);
             }
         }
+        self.join_interpreted(index, operation, slow, join);
+        self.push(result);
+    }
+
+    /// Have the interpreter run the operation in the block `slow`, hand its result to `join`, and go on
+    /// there with both operands taken.
+    fn join_interpreted(&mut self, index: usize, operation: Op, slow: Block, join: Block) {
         self.aside(slow, |compiler| {
             compiler.interpret(index, operation);
-            compiler.slots.pop();
-            let top = compiler.slots.len() - 1;
-            compiler.slots[top] = Slot::InFrame;
-            let value = compiler.slot(top);
+            let result = slot_offset(compiler.slots.len() - 2);
+            let value = compiler.load(compiler.frame, result);
             compiler.builder.ins().jump(join, &[value.into()]);
         });
         self.builder.switch_to_block(join);
         self.slots.truncate(self.slots.len() - 2);
-        self.push(result);
     }
 
     /// The result for two SmallIntegers, and whether it is none.
@@ -127,14 +130,7 @@ impl Compiler<'_> {
 
     /// Take both operands and push `outcome`, or do the conditional jump that follows. The block `slow`
     /// is for the interpreter.
-    fn decide(
-        &mut self,
-        index: usize,
-        operation: Op,
-        words: usize,
-        outcome: Value,
-        slow: cranelift_codegen::ir::Block,
-    ) {
+    fn decide(&mut self, index: usize, operation: Op, words: usize, outcome: Value, slow: Block) {
         let next = index + words;
         // An entry is no longer a jump for the interpreter.
         let jump = self.words.get(next).copied().filter(|_| !self.leaders.entries.contains(&next));
@@ -165,28 +161,13 @@ impl Compiler<'_> {
         self.ended = true;
     }
 
-    fn push_outcome(
-        &mut self,
-        index: usize,
-        operation: Op,
-        outcome: Value,
-        slow: cranelift_codegen::ir::Block,
-    ) {
+    fn push_outcome(&mut self, index: usize, operation: Op, outcome: Value, slow: Block) {
         let join = self.builder.create_block();
         let result = self.builder.append_block_param(join, types::I64);
         let (yes, no) = (self.load(self.vm, vm_offset::TRUE), self.load(self.vm, vm_offset::FALSE));
         let value = self.builder.ins().select(outcome, yes, no);
         self.builder.ins().jump(join, &[value.into()]);
-        self.aside(slow, |compiler| {
-            compiler.interpret(index, operation);
-            compiler.slots.pop();
-            let top = compiler.slots.len() - 1;
-            compiler.slots[top] = Slot::InFrame;
-            let value = compiler.slot(top);
-            compiler.builder.ins().jump(join, &[value.into()]);
-        });
-        self.builder.switch_to_block(join);
-        self.slots.truncate(self.slots.len() - 2);
+        self.join_interpreted(index, operation, slow, join);
         self.push(result);
     }
 
@@ -204,16 +185,16 @@ impl Compiler<'_> {
         let code = self.cached_code(index, header, slow);
         let primitive = self.builder.ins().uload16(
             types::I64,
-            cranelift_codegen::ir::MemFlagsData::trusted(),
+            MemFlagsData::trusted(),
             code,
             code_offset::PRIMITIVE as i32,
         );
         self.branch_to(slow, Compare::Other, primitive, AT);
-        let format = self.builder.ins().ushr_imm_s(header, 24);
-        let format = self.builder.ins().band_imm_u(format, 31);
+        let format = self.builder.ins().ushr_imm_s(header, i64::from(FORMAT_SHIFT));
+        let format = self.builder.ins().band_imm_u(format, FORMAT_MASK as i64);
         self.branch_to(slow, Compare::Other, format, i64::from(Format::INDEXABLE.bits()));
-        let slots = self.builder.ins().ushr_imm_s(header, 56);
-        self.branch_to(slow, Compare::Same, slots, 255);
+        let slots = self.builder.ins().ushr_imm_s(header, i64::from(SLOTS_SHIFT));
+        self.branch_to(slow, Compare::Same, slots, OVERFLOW_SLOTS as i64);
         let place = self.builder.ins().ushr_imm_s(at, 3);
         let place = self.builder.ins().iadd_imm_s(place, -1);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, place, slots);
@@ -222,27 +203,12 @@ impl Compiler<'_> {
         let element = self.builder.ins().iadd(address, bytes);
         let value = self.load(element, field(0));
         self.builder.ins().jump(join, &[value.into()]);
-        self.aside(slow, |compiler| {
-            compiler.interpret(index, Op::At);
-            compiler.slots.pop();
-            let top = compiler.slots.len() - 1;
-            compiler.slots[top] = Slot::InFrame;
-            let value = compiler.slot(top);
-            compiler.builder.ins().jump(join, &[value.into()]);
-        });
-        self.builder.switch_to_block(join);
-        self.slots.truncate(self.slots.len() - 2);
+        self.join_interpreted(index, Op::At, slow, join);
         self.push(result);
     }
 
     /// Go to `block` when the comparison of `value` with `number` holds.
-    pub(super) fn branch_to(
-        &mut self,
-        block: cranelift_codegen::ir::Block,
-        compare: Compare,
-        value: Value,
-        number: i64,
-    ) {
+    pub(super) fn branch_to(&mut self, block: Block, compare: Compare, value: Value, number: i64) {
         let holds = self.builder.ins().icmp_imm_u(compare.condition(), value, number);
         let usual = self.builder.create_block();
         self.builder.ins().brif(holds, block, &[], usual, &[]);

@@ -8,16 +8,12 @@ use rowel_interpreter::frame;
 use rowel_interpreter::native::{code_offset, vm_offset};
 use rowel_interpreter::operation::{Operation as Op, Word};
 use rowel_objmem::Oop;
+use rowel_objmem::header::CLASS_INDEX_MASK;
 use rowel_objmem::layout::special;
 
 use super::state::slot_offset;
-use super::{Compare, Compiler};
+use super::{Compare, Compiler, SEND_WORDS};
 use crate::runtime;
-
-/// Words of a send.
-const SEND_WORDS: usize = 3;
-/// The bits of a header that hold the class index.
-const CLASS_BITS: i64 = 0x3F_FFFF;
 
 impl Compiler<'_> {
     /// A send: what its inline cache knows now in line, else by a call.
@@ -33,9 +29,7 @@ impl Compiler<'_> {
         let (slow, join) = (self.builder.create_block(), self.builder.create_block());
         let result = self.builder.append_block_param(join, types::I64);
         let value = match (operation, known, action) {
-            (Op::SendQuick, Some(code), Some(action))
-                if self.is_quick(action) && !self.is_context_class(index) =>
-            {
+            (Op::SendQuick, Some(code), Some(action)) if !self.is_context_class(index) => {
                 self.check_code(index, num_args, code, slow);
                 let value = self.quick(action);
                 // After the other path, everything is in the frame.
@@ -73,16 +67,6 @@ impl Compiler<'_> {
         self.push(result);
     }
 
-    fn is_quick(&self, action: Action) -> bool {
-        matches!(
-            action,
-            Action::AnswerReceiver
-                | Action::AnswerVariable(_)
-                | Action::AnswerInteger(_)
-                | Action::AnswerSpecial(_)
-        )
-    }
-
     /// The class index of `object`.
     fn class_index(&mut self, object: Value) -> Value {
         let (pointer, join) = (self.builder.create_block(), self.builder.create_block());
@@ -92,7 +76,7 @@ impl Compiler<'_> {
         self.builder.switch_to_block(pointer);
         let address = self.address(object);
         let header = self.load(address, 0);
-        let index = self.builder.ins().band_imm_u(header, CLASS_BITS);
+        let index = self.builder.ins().band_imm_u(header, CLASS_INDEX_MASK as i64);
         self.builder.ins().jump(join, &[index.into()]);
         self.builder.switch_to_block(join);
         class
@@ -106,7 +90,7 @@ impl Compiler<'_> {
 
     /// What the inline cache at `index` has for the object with `header`; `slow` when it does not know.
     pub(super) fn cached_code(&mut self, index: usize, header: Value, slow: Block) -> Value {
-        let class = self.builder.ins().band_imm_u(header, CLASS_BITS);
+        let class = self.builder.ins().band_imm_u(header, CLASS_INDEX_MASK as i64);
         let cached = self.cache_word(index, 1);
         let other = self.icmp(Compare::Other, class, cached);
         self.branch_to(slow, Compare::Other, other, 0);
@@ -115,6 +99,7 @@ impl Compiler<'_> {
 
     /// Go to `slow` unless the inline cache of the send at `index` has `code` for the receiver.
     fn check_code(&mut self, index: usize, num_args: usize, code: CodeRef, slow: Block) {
+        self.known.push(code);
         let receiver = self.peek(num_args);
         let class = self.class_index(receiver);
         let cached = self.cache_word(index, 1);
