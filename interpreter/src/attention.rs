@@ -22,6 +22,7 @@ impl Vm {
         self.stack_limit.store(PAGE_LIMIT, Ordering::Release);
         self.highest_ready = usize::MAX;
         self.sample();
+        self.with_tier(|tier, vm| tier.attend(vm));
         if self.registers.sp.0 % PAGE_BYTES > PAGE_LIMIT
             || self.frame_end() % PAGE_BYTES > PAGE_LIMIT
         {
@@ -109,6 +110,7 @@ impl Vm {
 
     /// The active page is full: go on with the running frame on a page of its own.
     fn grow_stack(&mut self) {
+        self.disturb();
         let memory = self.heap.memory();
         let (fp, sp) = (self.registers.fp, self.registers.sp);
         let caller = Address(memory.load(fp.plus(frame::CALLER_FP)));

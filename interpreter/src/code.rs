@@ -7,7 +7,7 @@
 //! jump target, and its last word is a return, so no path runs off the end.
 #![expect(unsafe_code, reason = "the interpreter's program counter; argued above")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ptr::NonNull;
 
 use rowel_objmem::layout::special;
@@ -15,7 +15,7 @@ use rowel_objmem::{ClassIndex, Oop};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::failure::Failure;
-use crate::native::{Native, NativeEntry};
+use crate::native::{NativeEntry, NativePart};
 use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
 use crate::translate::Depths;
@@ -86,18 +86,8 @@ pub struct MethodCode {
     /// Whether a send of it needs no more than a frame, and that is laid without loops: see
     /// [`MethodCode::is_simple`].
     simple: bool,
-    /// Native code of it, or what leaves to the interpreter at once.
-    pub(crate) native: Cell<Native>,
-    /// Where its words have been made to enter the native code.
-    entries: RefCell<Vec<NativeEntry>>,
-    /// The code whose address the native code holds.
-    known: RefCell<Vec<CodeRef>>,
-    /// How often it was found running.
-    pub samples: Cell<u32>,
-    /// How often its native code has left since it was made.
-    pub(crate) leaves: Cell<u32>,
-    /// How often it was compiled.
-    pub compilations: Cell<u32>,
+    /// What the compiled tier keeps with it.
+    pub native: NativePart,
     /// Whether sends no longer find it: its method has changed, or it is another's now.
     retired: bool,
     /// Whether the code starts by storing the failure code of its primitive in a temporary.
@@ -108,6 +98,9 @@ pub struct MethodCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct CodeRef(NonNull<MethodCode>);
+
+// SAFETY: what it refers to moves between threads with its store, as below.
+unsafe impl Send for CodeRef {}
 
 /// The program counter: points at the next word to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,9 +184,6 @@ pub struct CodeStore {
 unsafe impl Send for CodeStore {}
 
 impl MethodCode {
-    /// Where the flag of [`is_simple`](Self::is_simple) is.
-    pub(crate) const SIMPLE_OFFSET: usize = std::mem::offset_of!(MethodCode, simple);
-
     /// Code for `method`. `offsets` says of each word which bytecode it stems from.
     pub fn new(method: Oop, words: Vec<Word>, offsets: Vec<u32>) -> MethodCode {
         assert_eq!(words.len(), offsets.len(), "every word has an offset");
@@ -208,12 +198,7 @@ impl MethodCode {
             primitive: 0,
             action: Action::Activate,
             simple: false,
-            native: Cell::new(crate::native::NOT_COMPILED),
-            entries: RefCell::default(),
-            known: RefCell::default(),
-            samples: Cell::new(0),
-            leaves: Cell::new(0),
-            compilations: Cell::new(0),
+            native: NativePart::default(),
             retired: false,
             wants_failure_code: false,
         }
@@ -229,61 +214,42 @@ impl MethodCode {
     /// A copy of the words as they are now, but for entries into native code.
     pub fn words(&self) -> Vec<Word> {
         let mut words: Vec<Word> = self.words.iter().map(Cell::get).collect();
-        for entry in self.entries.borrow().iter() {
-            let word = &mut words[entry.word as usize];
-            *word = word.with_op(entry.operation);
-        }
+        self.native.restore(&mut words);
         words
     }
 
-    /// Where the words are: they do not move.
-    pub fn words_address(&self) -> u64 {
-        self.words.as_ptr() as u64
-    }
-
-    /// The operation that an entry into native code stands for, at word `index`.
-    pub fn operation_at(&self, index: usize) -> Option<Op> {
-        let entries = self.entries.borrow();
-        let place = entries.binary_search_by_key(&(index as u32), |entry| entry.word).ok()?;
-        Some(entries[place].operation)
-    }
-
-    /// The number of the entry into native code at word `index`.
-    pub fn entry_at(&self, index: usize) -> Option<usize> {
-        self.entries.borrow().binary_search_by_key(&(index as u32), |entry| entry.word).ok()
-    }
-
-    /// Have the code run by `native` from its entries at `words` on, in ascending order: entry 0 is
-    /// word 0. It holds the addresses of `known`: when one of these goes, so does the native code.
-    pub fn set_native(&self, native: Native, words: &[u32], known: Vec<CodeRef>) {
-        self.drop_native();
-        *self.known.borrow_mut() = known;
-        let enter = |&word: &u32| {
-            let cell = &self.words[word as usize];
-            let operation = Op::from_number(cell.get().op());
-            cell.set(cell.get().with_op(Op::EnterNative));
-            NativeEntry { word, operation }
-        };
-        *self.entries.borrow_mut() = words.iter().map(enter).collect();
-        self.native.set(native);
-        self.leaves.set(0);
-        self.compilations.set(self.compilations.get() + 1);
-    }
-
-    /// Have the code interpreted again.
-    pub fn drop_native(&self) {
-        for entry in self.entries.borrow_mut().drain(..) {
-            let cell = &self.words[entry.word as usize];
-            cell.set(cell.get().with_op(entry.operation));
+    /// The word at `index` as it is now, but for entries into native code.
+    pub fn word(&self, index: usize) -> Word {
+        let word = self.words[index].get();
+        if word.op() != Op::EnterNative as u8 {
+            return word;
         }
-        self.known.borrow_mut().clear();
-        self.samples.set(0);
-        self.native.set(crate::native::NOT_COMPILED);
+        self.native.operation_at(index).map_or(word, |operation| word.with_op(operation))
     }
 
-    /// Whether there is native code of it.
-    pub fn is_compiled(&self) -> bool {
-        !self.entries.borrow().is_empty()
+    /// Have the word at `entry` enter native code.
+    pub fn add_entry(&self, entry: NativeEntry) {
+        let cell = &self.words[entry.word as usize];
+        cell.set(cell.get().with_op(Op::EnterNative));
+        self.native.add_entry(entry);
+    }
+
+    /// Have the words be interpreted again whose entries `keep` refuses.
+    pub fn retain_entries(&self, mut keep: impl FnMut(&NativeEntry) -> bool) {
+        self.native.entries.borrow_mut().retain(|entry| {
+            let kept = keep(entry);
+            if !kept {
+                let cell = &self.words[entry.word as usize];
+                cell.set(cell.get().with_op(entry.operation));
+            }
+            kept
+        });
+    }
+
+    /// Where native code says it goes on after a call: a word beside word `index`, which tells the
+    /// interpreter, should it get there, that native code may wait.
+    pub fn landing_at(&self, index: usize) -> u64 {
+        self.native.landings(self.words.len()).as_ptr() as u64 + 8 * index as u64
     }
 
     /// Offset of the bytecode that word `index` stems from; past the end, that of the last.
@@ -337,7 +303,21 @@ impl CodeRef {
     /// The index of the word that `ip` points at.
     #[inline]
     pub fn index_of(self, ip: Ip) -> usize {
-        (ip.0 as usize - self.get().words.as_ptr() as usize) / size_of::<Word>()
+        let code = self.get();
+        let offset = (ip.0 as usize).wrapping_sub(code.words.as_ptr() as usize);
+        if offset < code.words.len() * size_of::<Word>() {
+            return offset / size_of::<Word>();
+        }
+        (ip.0 as usize - code.native.landings(code.words.len()).as_ptr() as usize)
+            / size_of::<Word>()
+    }
+
+    /// Whether `ip` is a [landing](MethodCode::landing_at).
+    #[inline]
+    pub fn is_landing(self, ip: Ip) -> bool {
+        let code = self.get();
+        let offset = (ip.0 as usize).wrapping_sub(code.words.as_ptr() as usize);
+        offset >= code.words.len() * size_of::<Word>()
     }
 }
 
@@ -388,6 +368,15 @@ impl Ip {
             };
             send.set(Word::new(operation, word.a(), word.b(), word.c()));
         }
+    }
+
+    /// Arithmetic here was done on floats: tells the compiled tier.
+    #[inline(always)]
+    pub fn note_floats(self) {
+        // SAFETY: arithmetic takes three words, as a send does.
+        let (class, code) = unsafe { (&*self.0.add(1), &*self.0.add(2)) };
+        class.set(Word(u64::from(rowel_objmem::layout::SMALL_FLOAT_CLASS_INDEX)));
+        code.set(Word(0));
     }
 
     /// The counter as a stack word.
@@ -462,34 +451,26 @@ impl CodeStore {
         unsafe { (*code.0.as_ptr()).method = method };
     }
 
-    /// Empty every inline cache.
+    /// Have every inline cache forget what it found. For which class remains: it tells the compiled tier
+    /// what the send has seen.
     pub fn flush_caches(&mut self) {
         for code in &self.all {
-            let words = &CodeRef(*code).get().words;
+            let code = CodeRef(*code).get();
             let mut index = 0;
-            while let Some(word) = words.get(index) {
-                let operation = CodeRef(*code).get().operation_at(index);
-                let operation = operation.map_or(word.get().op(), |operation| operation as u8);
-                let size = crate::operation::OPERATIONS[operation as usize].1;
-                for cache in words.iter().skip(index + 1).take(size - 1) {
-                    cache.set(Word(0));
+            while index < code.words.len() {
+                let size = crate::operation::OPERATIONS[usize::from(code.word(index).op())].1;
+                if size == crate::steps::SEND_WORDS as usize {
+                    code.words[index + 2].set(Word(0));
                 }
                 index += size;
             }
         }
     }
 
-    /// Free the code that `keep` refuses. The caller has shown that no frame runs it and has
-    /// [flushed](Self::flush_caches) the caches. Native code that holds the address of what is freed goes
-    /// too: another method's code may come to lie there.
+    /// Free the code that `keep` refuses. The caller has shown that no frame runs it, has
+    /// [flushed](Self::flush_caches) the caches, and has told the compiled tier.
     pub fn retain(&mut self, mut keep: impl FnMut(CodeRef) -> bool) {
         let dead: FxHashSet<CodeRef> = self.iter().filter(|code| !keep(*code)).collect();
-        for code in self.iter() {
-            let knows_dead = code.get().known.borrow().iter().any(|known| dead.contains(known));
-            if knows_dead {
-                code.get().drop_native();
-            }
-        }
         self.all.retain(|code| {
             let kept = !dead.contains(&CodeRef(*code));
             if !kept {
@@ -543,17 +524,32 @@ mod tests {
     }
 
     #[test]
-    fn native_code_goes_with_the_code_that_it_knows() {
+    fn an_entry_takes_the_place_of_a_word_and_gives_it_back() {
         let mut store = CodeStore::default();
-        let (code, known) = (sample(&mut store), sample(&mut store));
+        let code = sample(&mut store);
         let words = code.get().words();
-        code.get().set_native(crate::native::NOT_COMPILED, &[0, 4], vec![known]);
+        let operation = Operation::from_number(words[4].op());
+        code.get().add_entry(NativeEntry {
+            word: 4,
+            operation,
+            kind: crate::native::EntryKind::Loop,
+            depth: 0,
+            address: 0,
+        });
         assert_eq!(code.ip_at(4).word().op(), Operation::EnterNative as u8);
         assert_eq!(code.get().words(), words);
-        store.flush_caches();
-        store.retain(|kept| kept == code);
-        assert!(!code.get().is_compiled());
+        code.get().retain_entries(|_| false);
         assert_eq!(code.ip_at(4).word(), words[4]);
+    }
+
+    #[test]
+    fn a_landing_stands_for_a_word() {
+        let mut store = CodeStore::default();
+        let code = sample(&mut store);
+        let landing = Ip::from_word(code.get().landing_at(4));
+        assert!(code.is_landing(landing) && !code.is_landing(code.ip_at(4)));
+        assert_eq!(code.index_of(landing), 4);
+        assert_eq!(landing.word().op(), Operation::EnterNative as u8);
     }
 
     #[test]
@@ -566,7 +562,7 @@ mod tests {
         assert_eq!((send.cached_class(), send.cached_code()), (51, Some(code)));
         assert_eq!(code.index_of(Ip::from_word(send.to_word())), 1);
         store.flush_caches();
-        assert_eq!((send.cached_class(), send.cached_code()), (0, None));
+        assert_eq!((send.cached_class(), send.cached_code()), (51, None));
         store.retain(|_| false);
         assert_eq!(store.iter().count(), 0);
     }

@@ -210,6 +210,7 @@ impl Vm {
     /// Move all frames of `page` into heap contexts and free the page. Answers the context of the
     /// innermost one. When it is the active page (written back), the caller resumes something else.
     pub fn divorce_page(&mut self, page: PageIndex) -> Oop {
+        self.disturb();
         let frames = self.frames_of(page);
         let contexts: Vec<Oop> = frames.iter().map(|frame| self.marry(frame.0)).collect();
         let mut sender = self.caller_context(page);
@@ -258,6 +259,7 @@ impl Vm {
 
     /// Make the page the active one and load the registers from it.
     pub(crate) fn activate_page(&mut self, index: PageIndex) {
+        self.disturb();
         self.active_page = index;
         self.zone.touch(index);
         let page = *self.zone.page(index);

@@ -46,6 +46,7 @@ pub fn set_context_inst_var(vm: &mut Vm, object: Oop, index: usize, value: Oop) 
         vm.write_back();
         if index >= context::FIRST_TEMP {
             let slot = index - context::FIRST_TEMP;
+            vm.disturb();
             if slot < stack_depth(vm, fp) {
                 let at = fp.plus(frame::FIRST_TEMP + slot as u64 * WORD);
                 vm.heap.memory().store(at, value.0);

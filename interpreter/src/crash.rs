@@ -97,9 +97,16 @@ impl Vm {
     }
 
     fn describe_activation(&self, place: Place) -> String {
-        let mut code = self.method_at(place);
+        let in_block = self.closure_at(place) != self.heap.nil();
+        self.name_of_method(self.method_at(place), in_block)
+    }
+
+    /// The name of a compiled method or block, as Class>>selector; `in_block` for a block that has no
+    /// method of its own.
+    pub fn name_of_method(&self, method: Oop, in_block: bool) -> String {
+        let mut code = method;
         let memory = self.heap.memory();
-        let mut prefix = if self.closure_at(place) == self.heap.nil() { "" } else { "[] in " };
+        let mut prefix = if in_block { "[] in " } else { "" };
         // A block's last literal is the code around it.
         while method::is_well_formed(memory, code) {
             let literals = method::header(memory, code).num_literals();

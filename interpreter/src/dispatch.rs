@@ -23,6 +23,10 @@ use crate::vm::Vm;
 pub enum Leave {
     /// The base frame of the embedder's page returned this value.
     Finished(Oop),
+    /// The running frame has the value that native code waits for.
+    Landed,
+    /// Native code that waits must be left.
+    Disturbed,
     /// The image quit: [`Host::exit_code`](crate::host::Host) says how.
     Quit,
 }

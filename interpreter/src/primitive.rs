@@ -47,6 +47,36 @@ pub struct Row {
     pub primitive: Primitive,
 }
 
+/// Numbers of primitives that operations, or the compiled tier, do in line.
+pub mod number {
+    /// `SmallInteger>>bitXor:`.
+    pub const BIT_XOR: u16 = 16;
+    /// `SmallInteger>>asFloat`.
+    pub const AS_FLOAT: u16 = 40;
+    /// `Float>>truncated`.
+    pub const TRUNCATED: u16 = 51;
+    /// `Float>>sqrt`.
+    pub const SQUARE_ROOT: u16 = 55;
+    /// `Object>>at:`.
+    pub const AT: u16 = 60;
+    /// `Object>>at:put:`.
+    pub const AT_PUT: u16 = 61;
+    /// `Object>>size`.
+    pub const SIZE: u16 = 62;
+    /// `String>>at:`.
+    pub const STRING_AT: u16 = 63;
+    /// `String>>at:put:`.
+    pub const STRING_AT_PUT: u16 = 64;
+    /// `Behavior>>basicNew`.
+    pub const NEW: u16 = 70;
+    /// `Object>>==`.
+    pub const IDENTICAL: u16 = 110;
+    /// `SmallFloat64>>truncated`.
+    pub const SMALL_FLOAT_TRUNCATED: u16 = 551;
+    /// `SmallFloat64>>sqrt`.
+    pub const SMALL_FLOAT_SQUARE_ROOT: u16 = 555;
+}
+
 /// A [`Row`] for a primitive that answers a value.
 pub const fn value(
     number: u16,

@@ -113,6 +113,10 @@ impl Vm {
         if sender == Address(0) {
             return false;
         }
+        if self.nested > 0 && sender.0 < self.waiting.0 {
+            // The frame whose native code waits is left.
+            self.disturb();
+        }
         let mut left = self.registers.fp;
         while left != sender {
             self.widow(context_of(left));

@@ -9,6 +9,7 @@ use rowel_objmem::verify::{Problem, check_with};
 use rowel_objmem::{Address, CollectBoot, Heap, Oop, SegmentError};
 
 use crate::code::{CodeRef, CodeStore};
+use crate::native::Flushed;
 use crate::frame::{self, WORD};
 use crate::primitives::vm_module::VmModuleState;
 use crate::stack::StackZone;
@@ -32,6 +33,7 @@ impl Vm {
     /// afterwards. When memory is used up nothing is collected, and the image is told through its low
     /// space semaphore.
     pub fn collect_garbage(&mut self, full: bool) {
+        self.disturb();
         let mut outcome = if full { self.collect_everything() } else { self.scavenge() };
         if outcome.is_err() && !full && self.heap.needs_full_collection {
             // Garbage in old space may be what a scavenge has no room for.
@@ -145,6 +147,7 @@ impl Vm {
         if self.heap.gc.classes_expunged != before.1 {
             // Class indices may be given to other classes from now on.
             self.code.flush_caches();
+            self.tell_flushed(Flushed::All);
         }
         self.bury(&dead);
         Ok(())
@@ -159,11 +162,19 @@ impl Vm {
         self.cache.flush();
         self.code.flush_caches();
         self.forget_places();
+        if let Some(tier) = &mut self.tier {
+            tier.retain(&mut |code| !dead.contains(&code.to_word()));
+        }
         self.code.retain(|code| !dead.contains(&code.to_word()));
     }
 
     /// Forget all that inline caches and the lookup cache have learned.
     pub fn flush_caches(&mut self) {
+        self.forget_found();
+        self.tell_flushed(Flushed::All);
+    }
+
+    fn forget_found(&mut self) {
         self.cache.flush();
         self.code.flush_caches();
         self.forget_places();
@@ -179,13 +190,16 @@ impl Vm {
     pub fn flush_selector(&mut self, selector: Oop) {
         self.cache.flush_selector(selector);
         self.code.flush_caches();
+        self.tell_flushed(Flushed::Selector(selector));
     }
 
     /// The method has changed, or is no longer to be found: forget its translation. Frames that run it
     /// go on with the old one.
     pub fn forget_code(&mut self, method: Oop) {
-        self.code.forget(method);
-        self.flush_caches();
+        if let Some(code) = self.code.forget(method) {
+            self.tell_flushed(Flushed::Code(code));
+        }
+        self.forget_found();
     }
 
     /// The header, a literal or a byte of compiled code has changed. Cheap where the code was not

@@ -63,7 +63,7 @@ impl Vm {
     pub fn run(&mut self) -> i32 {
         match dispatch::run(self) {
             Leave::Quit => self.host.exit_code.unwrap_or(0),
-            Leave::Finished(_) => 0,
+            Leave::Finished(_) | Leave::Landed | Leave::Disturbed => 0,
         }
     }
 }

@@ -79,12 +79,10 @@ impl Vm {
         code.action = self.action_for(method, code.primitive);
         let young = self.heap.is_young(method);
         let code = self.code.install(code);
-        if let Some(tier) = &mut self.tier {
-            tier.translated(code);
-        }
         if young {
             self.young_code.push(code);
         }
+        self.with_tier(|tier, vm| tier.translated(vm, code));
         code
     }
 
@@ -205,7 +203,12 @@ impl Vm {
 
     /// The superclass of the class that the running method belongs to.
     pub fn class_above_method(&self) -> Oop {
-        let mut method = Oop(self.frame_word(frame::METHOD));
+        self.class_above(Oop(self.frame_word(frame::METHOD)))
+    }
+
+    /// The superclass of the class that `method`, or the method around that block, belongs to.
+    pub fn class_above(&self, method: Oop) -> Oop {
+        let mut method = method;
         let memory = self.heap.memory();
         let nil = self.heap.nil();
         // The last literal is the method's class association, or the code around a block.

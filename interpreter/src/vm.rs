@@ -35,6 +35,18 @@ pub struct Vm {
     pub tier: Option<Box<dyn crate::native::Tier>>,
     /// A panic of what native code called, on its way past native code.
     pub(crate) panic: Option<Box<dyn std::any::Any + Send>>,
+    /// How native code of the tier is called.
+    pub trampolines: Option<std::sync::Arc<crate::native::Trampolines>>,
+    /// Whether native code that waits must be left: see [`Vm::disturb`].
+    pub disturbed: bool,
+    /// How many dispatch loops native code waits for.
+    pub(crate) nested: u32,
+    /// The frame whose native code waits for the innermost of them.
+    pub(crate) waiting: Address,
+    /// What left last, as the tier says; 0 when it has been told.
+    pub left: u64,
+    /// The native address of the cage's address 0.
+    pub(crate) base: u64,
     /// The native address of what `stack_limit` holds.
     pub(crate) limit_address: u64,
     /// All translated code.
@@ -127,11 +139,18 @@ impl Vm {
         heap.attention = stack_limit.clone();
         let active_page = zone.claim(None).expect("a fresh zone has a free page");
         let base = zone.page(active_page).base;
+        let native_base = heap.memory().native(Address(0)) as u64;
         stack_limit.store(PAGE_LIMIT, Ordering::Relaxed);
         Vm {
             heap,
             tier: None,
             panic: None,
+            trampolines: None,
+            disturbed: false,
+            nested: 0,
+            waiting: Address(0),
+            left: 0,
+            base: native_base,
             limit_address: Arc::as_ptr(&stack_limit) as u64,
             stack_limit,
             zone,

@@ -1,93 +1,188 @@
-//! From the operations of a method to Cranelift's IR: one function a method, with an entry for each
-//! place where the interpreter may hand over.
+//! From the operations of a method to Cranelift's IR: one function a unit. A unit is a method, a block or
+//! a loop of one, with what is inlined into it.
 //!
-//! Between two sends the values of arguments, temporaries and operands are SSA values; before a send,
-//! and where paths meet, they are in the frame. What a path does not do itself it has the interpreter
-//! do: a single operation by a call, a send by leaving.
+//! Values of arguments, temporaries and operands are SSA values; they are in the frames of the VM stack
+//! where something is called, and after a guard has failed: then the unit leaves, and the interpreter goes
+//! on. What was never executed yet, and what guards refuse, is left in this way, unless it was left
+//! too often.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use cranelift_codegen::ir::{
-    AbiParam, Block, InstBuilder, JumpTableData, MemFlagsData, Signature, Type, Value, types,
+    AbiParam, Block, InstBuilder, InstructionData, MemFlagsData, Opcode, Signature, Type, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
-use cranelift_codegen::{Context, control::ControlPlane};
+use cranelift_codegen::{Context, ir::condcodes::IntCC};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use rowel_interpreter::code::{CodeRef, MethodCode};
+use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::frame;
-use rowel_interpreter::native::vm_offset;
-use rowel_interpreter::operation::{OPERATIONS, Operation as Op, Word};
-use rowel_interpreter::stack::PAGE_BYTES;
+use rowel_interpreter::native::{EntryKind, vm_offset};
+use rowel_interpreter::operation::{OPERATIONS, Operation as Op};
+use rowel_interpreter::stack::{HEADROOM_WORDS, PAGE_BYTES};
+use rowel_interpreter::vm::Vm;
+use rowel_objmem::Oop;
+
+use crate::profile::{Facts, Profile, Site};
 
 mod arithmetic;
-mod flow;
+mod blocks;
+mod calls;
+mod closures;
+mod exits;
+mod floats;
+mod inlining;
+mod intrinsics;
+mod merging;
+mod objects;
+mod operations;
 mod sends;
 mod state;
-mod variables;
+mod values;
 
-use state::Slot;
+use blocks::Body;
+use exits::Exit;
+use state::{Activation, Def, Kind, Slot, State};
 
-/// Why a method was not compiled.
+/// Words of a send, and of what may be one.
+const SEND_WORDS: usize = OPERATIONS[Op::Send as usize].1;
+
+/// The bytes that the frames of a unit may take: frames beyond the limit of a page end on the page.
+const MOST_EXTENT: usize = (HEADROOM_WORDS as usize - 12) * 8;
+
+/// So often a unit is begun anew because what was assumed of loops was wrong.
+const MOST_ATTEMPTS: usize = 12;
+
+/// What is to be compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Unit {
+    /// The method that holds it.
+    pub code: CodeRef,
+    /// The word where it starts.
+    pub word: usize,
+    /// How it is entered.
+    pub kind: EntryKind,
+    /// Whether it is a loop of a block.
+    pub in_block: bool,
+}
+
+/// Why a unit was not compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// It is too long to be worth it.
     #[error("it has {0} words, too many")]
     TooLong(usize),
+    /// Its frame is too large.
+    #[error("its frame is too large")]
+    LargeFrame,
+    /// Something about it is not as translated code is.
+    #[error("it is not well formed: {0}")]
+    Malformed(&'static str),
     /// Cranelift refuses.
     #[error("Cranelift: {0}")]
     Cranelift(String),
 }
 
-/// Words of a send, and of what may be one.
-const SEND_WORDS: usize = OPERATIONS[Op::Send as usize].1;
-
 /// Methods with more words are interpreted.
-const MOST_WORDS: usize = 4000;
+const MOST_WORDS: usize = 6000;
 
-/// Machine code, and the words where it may be entered: the first is word 0.
-#[derive(Debug)]
-pub struct Compiled {
-    /// Position-independent code.
-    pub bytes: Vec<u8>,
-    /// Indices of words, ascending; an entry's number is its place here.
-    pub entries: Vec<u32>,
-    /// Other code whose address it holds.
-    pub known: Vec<CodeRef>,
+/// A unit ready for Cranelift's back end, which may run on another thread.
+pub struct Prepared {
+    /// The function.
+    pub context: Context,
+    /// What it relies on.
+    pub relies: Relies,
+    /// The sites where it leaves, by number.
+    pub exits: Vec<Site>,
+    /// Methods and blocks inlined.
+    pub inlined: u32,
 }
 
-/// Compile `code` as its inline caches are now.
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("exits", &self.exits.len()).finish_non_exhaustive()
+    }
+}
+
+/// What machine code relies on: when it is no longer so, the code goes.
+#[derive(Clone, Debug, Default)]
+pub struct Relies {
+    /// Code whose address it holds.
+    pub codes: Vec<CodeRef>,
+    /// Selectors that were looked up.
+    pub selectors: Vec<Oop>,
+}
+
+/// What a compilation needs to know besides the unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'s> {
+    /// The machine.
+    pub isa: &'s dyn TargetIsa,
+    /// Stubs to be called in place of what has no native code.
+    pub stubs: &'s crate::stubs::Stubs,
+    /// The number of the unit, for what is [left](Vm::left).
+    pub number: u32,
+    /// Whether what was never executed is compiled too.
+    pub eager: bool,
+}
+
+/// Make the IR of `unit` from what is known now.
 ///
 /// # Errors
-/// When it is too long, or Cranelift refuses.
-pub fn compile(isa: &dyn TargetIsa, code: CodeRef) -> Result<Compiled, CompileError> {
-    let method = code.get();
+/// When it is too long or its frame too large.
+pub fn prepare(
+    vm: &mut Vm,
+    profile: &mut Profile,
+    unit: Unit,
+    setting: Setting<'_>,
+) -> Result<Prepared, CompileError> {
+    let method = unit.code.get();
     let words = method.words();
     if words.len() > MOST_WORDS {
         return Err(CompileError::TooLong(words.len()));
     }
-    let leaders = Leaders::of(&words, method);
-    let entries: Vec<u32> = leaders.entries.iter().map(|index| *index as u32).collect();
-    let mut context = Context::new();
-    context.func.signature = native_signature(isa);
-    let mut scratch = FunctionBuilderContext::new();
-    let builder = FunctionBuilder::new(&mut context.func, &mut scratch);
-    let known = Compiler::new(builder, code, words, leaders).function(isa);
-    let refused = |error: &dyn std::fmt::Debug| CompileError::Cranelift(format!("{error:?}"));
-    let compiled = context
-        .compile(isa, &mut ControlPlane::default())
-        .map_err(|error| refused(&error.inner))?;
-    if !compiled.buffer.relocs().is_empty() {
-        return Err(CompileError::Cranelift("code that refers to other code".into()));
+    if usize::from(method.frame_words) * 8 > MOST_EXTENT {
+        return Err(CompileError::LargeFrame);
     }
-    Ok(Compiled { bytes: compiled.code_buffer().to_vec(), entries, known })
+    let mut facts = Facts::default();
+    for attempt in 0..=MOST_ATTEMPTS {
+        facts.cautious = attempt == MOST_ATTEMPTS;
+        let mut context = Context::new();
+        context.func.signature = unit_signature(setting.isa, unit)?;
+        let mut scratch = FunctionBuilderContext::new();
+        let builder = FunctionBuilder::new(&mut context.func, &mut scratch);
+        let compiler = Compiler::new(builder, vm, profile, setting, std::mem::take(&mut facts));
+        let (outcome, learnt) = compiler.function(unit);
+        match outcome? {
+            Some((relies, exits, inlined)) => {
+                return Ok(Prepared { context, relies, exits, inlined });
+            }
+            None => facts = learnt,
+        }
+    }
+    Err(CompileError::Malformed("its loops do not settle"))
 }
 
-fn native_signature(isa: &dyn TargetIsa) -> Signature {
-    signature(isa.default_call_conv(), 4, true)
+/// The arguments of a unit besides frame and code.
+fn unit_arguments(unit: Unit) -> Result<usize, CompileError> {
+    Ok(match unit.kind {
+        EntryKind::Loop => 0,
+        EntryKind::Method => 1 + usize::from(unit.code.get().num_args),
+        EntryKind::Block if unit.word == 0 => 1 + usize::from(unit.code.get().num_args),
+        EntryKind::Block => {
+            let maker = unit.word.checked_sub(2).map(|word| unit.code.get().word(word));
+            let maker = maker.filter(|word| word.op() == Op::PushClosure as u8);
+            1 + usize::from(maker.ok_or(CompileError::Malformed("a block without a maker"))?.a())
+        }
+    })
+}
+
+fn unit_signature(isa: &dyn TargetIsa, unit: Unit) -> Result<Signature, CompileError> {
+    Ok(signature(isa.default_call_conv(), 2 + unit_arguments(unit)?, true))
 }
 
 /// A function of so many words, with or without a result.
-fn signature(convention: CallConv, parameters: usize, answers: bool) -> Signature {
+pub(crate) fn signature(convention: CallConv, parameters: usize, answers: bool) -> Signature {
     let mut signature = Signature::new(convention);
     signature.params = vec![AbiParam::new(types::I64); parameters];
     if answers {
@@ -96,249 +191,203 @@ fn signature(convention: CallConv, parameters: usize, answers: bool) -> Signatur
     signature
 }
 
-/// Where blocks begin.
-#[derive(Debug, Default)]
-struct Leaders {
-    /// Words where paths meet, or that are entered with everything in the frame.
-    plain: BTreeSet<usize>,
-    /// Words after a send that nothing else leads to: the top operand is a value.
-    after_send: BTreeSet<usize>,
-    /// Words that the interpreter may hand over at.
-    entries: BTreeSet<usize>,
-    /// Those of them that start a frame: of the method or of a block in it.
-    starts: BTreeSet<usize>,
-}
-
-impl Leaders {
-    fn of(words: &[Word], method: &MethodCode) -> Leaders {
-        let mut leaders = Leaders::default();
-        leaders.starts.insert(0);
-        let mut index = 0;
-        while index < words.len() {
-            let word = words[index];
-            let operation = Op::from_number(word.op()).unfused();
-            let next = index + OPERATIONS[operation as usize].1;
-            if method.depths.known(index).is_some() {
-                leaders.note(index, next, operation, word);
-            }
-            index = next;
-        }
-        leaders.entries.extend(&leaders.starts);
-        leaders.plain.extend(&leaders.starts);
-        leaders.after_send.retain(|index| !leaders.plain.contains(index));
-        leaders
-    }
-
-    fn note(&mut self, index: usize, next: usize, operation: Op, word: Word) {
-        match operation {
-            Op::Jump | Op::JumpIfTrue | Op::JumpIfFalse => {
-                self.plain.insert((index as i64 + 1 + i64::from(word.c())) as usize);
-                self.plain.insert(next);
-            }
-            Op::JumpBack => {
-                let target = (index as i64 + 1 - i64::from(word.c())) as usize;
-                self.plain.insert(target);
-                self.entries.insert(target);
-            }
-            Op::PushClosure => {
-                self.starts.insert(index + 2);
-            }
-            Op::SendDirectedSuper => {
-                self.plain.insert(next);
-                self.entries.insert(next);
-            }
-            operation if operation.is_plain_send() => {
-                self.after_send.insert(next);
-                self.entries.insert(next);
-            }
-            _ => {}
-        }
-    }
-}
-
 /// One function under way.
-struct Compiler<'f> {
-    builder: FunctionBuilder<'f>,
-    code: CodeRef,
-    words: Vec<Word>,
-    leaders: Leaders,
-    blocks: BTreeMap<usize, Block>,
+struct Compiler<'c> {
+    b: FunctionBuilder<'c>,
+    vm: &'c mut Vm,
+    profile: &'c mut Profile,
+    setting: Setting<'c>,
+    facts: Facts,
+    /// Whether the facts have turned out wrong.
+    contradicted: bool,
     convention: CallConv,
-    vm: Value,
     base: Value,
     fp: Value,
-    /// The native address of the frame.
+    /// The native address of the unit's frame.
     frame: Value,
-    slots: Vec<Slot>,
-    receiver: Option<Value>,
-    /// Code whose address the machine code holds.
-    known: Vec<CodeRef>,
+    state: State,
+    /// One for each frame.
+    bodies: Vec<Body>,
     /// Whether no path leads to the operation that comes next.
     ended: bool,
+    exits: Vec<Exit>,
+    /// The exit before the operation under way.
+    exit_here: Option<Block>,
+    /// Answers 0.
+    leaves: Option<Block>,
+    sites: Vec<Site>,
+    relies: Relies,
+    words: BTreeMap<u64, Rc<Vec<rowel_interpreter::operation::Word>>>,
+    /// Bytes that the frames take, at most.
+    extent: usize,
+    /// Words inlined so far.
+    inlined_words: usize,
+    inlined: u32,
 }
 
-impl<'f> Compiler<'f> {
+/// What a finished unit tells: what it relies on, where it leaves, and how much was inlined.
+type Finished = (Relies, Vec<Site>, u32);
+
+impl<'c> Compiler<'c> {
     fn new(
-        builder: FunctionBuilder<'f>,
-        code: CodeRef,
-        words: Vec<Word>,
-        leaders: Leaders,
-    ) -> Compiler<'f> {
+        b: FunctionBuilder<'c>,
+        vm: &'c mut Vm,
+        profile: &'c mut Profile,
+        setting: Setting<'c>,
+        facts: Facts,
+    ) -> Compiler<'c> {
         let none = Value::from_u32(0);
         Compiler {
-            builder,
-            code,
-            words,
-            leaders,
-            blocks: BTreeMap::new(),
-            convention: CallConv::SystemV,
-            vm: none,
+            b,
+            vm,
+            profile,
+            setting,
+            facts,
+            contradicted: false,
+            convention: setting.isa.default_call_conv(),
             base: none,
             fp: none,
             frame: none,
+            state: State::default(),
+            bodies: Vec::new(),
+            ended: false,
+            exits: Vec::new(),
+            exit_here: None,
+            leaves: None,
+            sites: Vec::new(),
+            relies: Relies::default(),
+            words: BTreeMap::new(),
+            extent: 0,
+            inlined_words: 0,
+            inlined: 0,
+        }
+    }
+
+    /// Emit all of it. `None` when the facts were wrong: they are answered with what was learnt.
+    fn function(mut self, unit: Unit) -> (Result<Option<Finished>, CompileError>, Facts) {
+        let outcome = self.emit(unit);
+        if let Err(error) = outcome {
+            return (Err(error), self.facts);
+        }
+        if self.contradicted {
+            return (Ok(None), self.facts);
+        }
+        self.b.seal_all_blocks();
+        self.b.finalize(self.setting.isa.frontend_config());
+        (Ok(Some((self.relies, self.sites, self.inlined))), self.facts)
+    }
+
+    fn emit(&mut self, unit: Unit) -> Result<(), CompileError> {
+        let first = self.b.create_block();
+        self.b.append_block_params_for_function_params(first);
+        self.b.switch_to_block(first);
+        let parameters = self.b.block_params(first).to_vec();
+        self.fp = parameters[0];
+        let vm = self.vm_value();
+        let flags = MemFlagsData::trusted().with_readonly();
+        self.base = self.b.ins().load(types::I64, flags, vm, vm_offset::BASE as i32);
+        self.frame = self.b.ins().iadd(self.base, self.fp);
+        self.extent = usize::from(unit.code.get().frame_words) * 8;
+        let depth = unit.code.get().depths.known(unit.word);
+        self.enter(unit, &parameters[2..], depth)?;
+        let check = (unit.kind != EntryKind::Loop).then(|| self.check_stack(unit.word));
+        self.body(unit.word);
+        debug_assert!(self.ended, "a unit returns or leaves");
+        self.emit_exits();
+        if let Some(check) = check {
+            self.set_extent(check);
+        }
+        Ok(())
+    }
+
+    /// The frame of the unit as it starts.
+    fn enter(
+        &mut self,
+        unit: Unit,
+        arguments: &[Value],
+        depth: Option<usize>,
+    ) -> Result<(), CompileError> {
+        let temps = usize::from(unit.code.get().num_temps);
+        let mut frame = Activation {
+            code: unit.code,
+            offset: 0,
+            receiver: Slot::IN_FRAME,
             slots: Vec::new(),
-            receiver: None,
-            known: Vec::new(),
-            ended: true,
-        }
-    }
-
-    /// Emit all of it; answers the code whose address it holds.
-    fn function(mut self, isa: &dyn TargetIsa) -> Vec<CodeRef> {
-        self.convention = isa.default_call_conv();
-        self.entry_block();
-        let mut index = 0;
-        while index < self.words.len() {
-            let word = self.words[index];
-            let operation = Op::from_number(word.op()).unfused();
-            let size = OPERATIONS[operation as usize].1;
-            if let Some(&block) = self.blocks.get(&index) {
-                self.begin(index, block);
+            closure: None,
+            laid: unit.kind == EntryKind::Loop,
+            resume: 0,
+            outer: None,
+        };
+        let oop = |value: &Value| Slot::new(Def::Oop(*value, Kind::Any));
+        match unit.kind {
+            EntryKind::Loop => {
+                let depth = depth.ok_or(CompileError::Malformed("no path leads there"))?;
+                frame.slots = vec![Slot::IN_FRAME; depth];
+                // Its header is there: the closure itself is not asked for.
+                frame.closure = unit.in_block.then_some(Def::Nil);
+                self.state.frames.push(frame);
             }
-            if !self.ended && self.depth_at(index).is_some() {
-                self.operation(index, operation, word);
+            EntryKind::Method => {
+                frame.receiver = oop(&arguments[0]);
+                frame.slots = arguments[1..].iter().map(oop).collect();
+                frame.slots.resize(temps.max(frame.slots.len()), Slot::new(Def::Nil));
+                self.state.frames.push(frame);
             }
-            index += size;
+            EntryKind::Block => {
+                let closure = arguments[0];
+                frame.closure = Some(Def::Oop(closure, Kind::Any));
+                frame.slots = arguments[1..].iter().map(oop).collect();
+                self.state.frames.push(frame);
+                self.enter_block(unit, closure, depth)?;
+            }
         }
-        self.builder.seal_all_blocks();
-        self.builder.finalize(isa.frontend_config());
-        self.known
+        Ok(())
     }
 
-    /// The first block: to the entry that was asked for.
-    fn entry_block(&mut self) {
-        let first = self.builder.create_block();
-        self.builder.append_block_params_for_function_params(first);
-        self.builder.switch_to_block(first);
-        let parameters = self.builder.block_params(first).to_vec();
-        (self.vm, self.base, self.fp) = (parameters[0], parameters[1], parameters[2]);
-        self.frame = self.builder.ins().iadd(self.base, self.fp);
-        for index in self.leaders.plain.clone() {
-            let block = self.builder.create_block();
-            self.blocks.insert(index, block);
-        }
-        for index in self.leaders.after_send.clone() {
-            let block = self.builder.create_block();
-            self.builder.append_block_param(block, types::I64);
-            self.blocks.insert(index, block);
-        }
-        let entries: Vec<usize> = self.leaders.entries.iter().copied().collect();
-        let targets: Vec<Block> = entries.iter().map(|_| self.builder.create_block()).collect();
-        let others = self.builder.create_block();
-        let number = parameters[3];
-        self.builder.ins().brif(number, others, &[], targets[0], &[]);
-        self.builder.switch_to_block(others);
-        self.builder.set_cold_block(others);
-        let call = |compiler: &mut Self, block| compiler.builder.func.dfg.block_call(block, &[]);
-        let table: Vec<_> = targets.iter().map(|block| call(self, *block)).collect();
-        let default = call(self, targets[0]);
-        let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
-        let number = self.builder.ins().ireduce(types::I32, number);
-        self.builder.ins().br_table(number, table);
-        for (index, target) in entries.into_iter().zip(targets) {
-            self.builder.switch_to_block(target);
-            self.enter_at(index);
-        }
-    }
-
-    /// An entry: everything is in the frame.
-    fn enter_at(&mut self, index: usize) {
-        let depth = self.depth_at(index).unwrap_or(0);
-        self.slots = vec![Slot::InFrame; depth];
-        self.receiver = None;
-        if self.leaders.starts.contains(&index) {
-            self.check_stack(index);
-        }
-        let block = self.blocks[&index];
-        if self.leaders.after_send.contains(&index) {
-            let top = self.slot(depth - 1);
-            self.builder.ins().jump(block, &[top.into()]);
-        } else {
-            self.builder.ins().jump(block, &[]);
-        }
-    }
-
-    /// Leave when the frame does not fit its page, or somebody asks for attention.
-    fn check_stack(&mut self, index: usize) {
-        let words = i64::from(self.code.get().frame_words);
-        let end = self.builder.ins().iadd_imm_s(self.fp, words * frame::WORD as i64);
-        let end = self.builder.ins().band_imm_u(end, PAGE_BYTES as i64 - 1);
+    /// Leave when the frames do not fit their page, or somebody asks for attention. Answers the constant
+    /// that is to become the extent of the frames.
+    fn check_stack(&mut self, word: usize) -> Value {
+        let extent = self.b.ins().iconst(types::I64, 1);
+        let end = self.b.ins().iadd(self.fp, extent);
+        let end = self.b.ins().band_imm_u(end, PAGE_BYTES as i64 - 1);
         let limit = self.limit();
-        let past = self.icmp(Compare::Above, end, limit);
-        self.leave_if(past, index);
+        let past = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
+        self.leave_asked(past, word);
+        extent
+    }
+
+    fn set_extent(&mut self, constant: Value) {
+        let inst = self.b.func.dfg.value_def(constant).inst();
+        let Some(inst) = inst else { return };
+        let imm = (self.extent as i64).into();
+        self.b.func.dfg.insts[inst] = InstructionData::UnaryImm { opcode: Opcode::Iconst, imm };
     }
 
     fn limit(&mut self) -> Value {
-        let cell = self.load(self.vm, vm_offset::LIMIT);
+        let vm = self.vm_value();
+        let cell = self.load(vm, vm_offset::LIMIT);
         self.load(cell, 0)
     }
 
-    /// Go over to the block at word `index`.
-    fn begin(&mut self, index: usize, block: Block) {
-        let takes_top = self.leaders.after_send.contains(&index);
-        if !self.ended {
-            self.go_to(index);
-        }
-        self.builder.switch_to_block(block);
-        self.slots = vec![Slot::InFrame; self.depth_at(index).unwrap_or(0)];
-        self.receiver = None;
-        self.ended = false;
-        if takes_top {
-            let top = self.builder.block_params(block)[0];
-            if let Some(slot) = self.slots.last_mut() {
-                *slot = Slot::Value(top);
-            }
-        }
+    /// The native address of the VM.
+    fn vm_value(&mut self) -> Value {
+        self.b.ins().get_pinned_reg(types::I64)
     }
 
-    /// Jump to the block at word `index`, with everything in the frame that has to be there.
-    fn go_to(&mut self, index: usize) {
-        let block = self.blocks[&index];
-        if self.leaders.after_send.contains(&index) {
-            let top = self.slots.len() - 1;
-            let value = self.slot(top);
-            self.slots.truncate(top);
-            self.flush();
-            self.builder.ins().jump(block, &[value.into()]);
-        } else {
-            self.flush();
-            self.builder.ins().jump(block, &[]);
-        }
-        self.ended = true;
+    /// A word of the VM.
+    fn vm_word(&mut self, offset: usize) -> Value {
+        let vm = self.vm_value();
+        self.load(vm, offset)
     }
 
-    fn depth_at(&self, index: usize) -> Option<usize> {
-        self.code.get().depths.known(index)
-    }
-
-    /// The program counter for word `index`.
-    fn ip(&mut self, index: usize) -> Value {
-        let address = self.code.get().words_address() + index as u64 * 8;
-        self.builder.ins().iconst(types::I64, address as i64)
+    /// The words of `code`.
+    fn words_of(&mut self, code: CodeRef) -> Rc<Vec<rowel_interpreter::operation::Word>> {
+        let words = self.words.entry(code.to_word()).or_insert_with(|| Rc::new(code.get().words()));
+        Rc::clone(words)
     }
 
     fn constant(&mut self, value: u64) -> Value {
-        self.builder.ins().iconst(types::I64, value as i64)
+        self.b.ins().iconst(types::I64, value as i64)
     }
 
     fn load(&mut self, from: Value, offset: usize) -> Value {
@@ -346,44 +395,42 @@ impl<'f> Compiler<'f> {
     }
 
     fn load_as(&mut self, kind: Type, from: Value, offset: usize) -> Value {
-        self.builder.ins().load(kind, MemFlagsData::trusted(), from, offset as i32)
+        self.b.ins().load(kind, MemFlagsData::trusted(), from, offset as i32)
     }
 
     fn store(&mut self, value: Value, to: Value, offset: usize) {
-        self.builder.ins().store(MemFlagsData::trusted(), value, to, offset as i32);
+        self.b.ins().store(MemFlagsData::trusted(), value, to, offset as i32);
     }
 
-    fn icmp(&mut self, compare: Compare, a: Value, b: Value) -> Value {
-        self.builder.ins().icmp(compare.condition(), a, b)
+    /// The native address of an object.
+    fn address(&mut self, object: Value) -> Value {
+        self.b.ins().iadd(self.base, object)
+    }
+
+    /// Slot `index` of `object`.
+    fn fetch(&mut self, object: Value, index: usize) -> Value {
+        let address = self.address(object);
+        self.load(address, field(index))
     }
 
     /// Call the function at `address`, which answers a word.
-    fn call(&mut self, address: usize, arguments: &[Value]) -> Value {
+    fn helper(&mut self, address: usize, arguments: &[Value]) -> Value {
         let signature = signature(self.convention, arguments.len(), true);
-        let signature = self.builder.import_signature(signature);
+        let signature = self.b.import_signature(signature);
         let address = self.constant(address as u64);
-        let call = self.builder.ins().call_indirect(signature, address, arguments);
-        self.builder.inst_results(call)[0]
+        let call = self.b.ins().call_indirect(signature, address, arguments);
+        self.b.inst_results(call)[0]
+    }
+
+    /// The frame at `level`: its offset is from the unit's frame.
+    fn top_level(&self) -> usize {
+        self.state.frames.len() - 1
     }
 }
 
-/// Comparisons of words.
-#[derive(Clone, Copy)]
-enum Compare {
-    Same,
-    Other,
-    Above,
-    Below,
+/// Byte offset of slot `index` of an object.
+const fn field(index: usize) -> usize {
+    8 + 8 * index
 }
 
-impl Compare {
-    fn condition(self) -> cranelift_codegen::ir::condcodes::IntCC {
-        use cranelift_codegen::ir::condcodes::IntCC;
-        match self {
-            Compare::Same => IntCC::Equal,
-            Compare::Other => IntCC::NotEqual,
-            Compare::Above => IntCC::UnsignedGreaterThan,
-            Compare::Below => IntCC::UnsignedLessThan,
-        }
-    }
-}
+const _: () = assert!(frame::WORD == 8);

@@ -12,8 +12,13 @@
 //! classes and methods it reads from the inline caches of the interpreter.
 
 pub mod compiler;
+mod entries;
 pub mod memory;
+pub mod profile;
 mod runtime;
+mod sampler;
+pub mod stubs;
 pub mod tier;
+mod units;
 
-pub use tier::{Jit, JitOptions, Tiered, When};
+pub use tier::{JitOptions, Tiered, When};

@@ -40,6 +40,11 @@ impl CodeMemory {
         CodeMemory { arenas: Vec::new(), budget }
     }
 
+    /// Bytes of code, at most.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
     /// Bytes in use.
     pub fn used(&self) -> usize {
         self.arenas.iter().map(|arena| arena.used).sum()

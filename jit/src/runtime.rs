@@ -1,21 +1,29 @@
-//! What native code calls. Each function gets the VM that runs it and answers 0 for "leave": then the
-//! registers say where the interpreter goes on.
-#![expect(unsafe_code, reason = "native code hands over the VM as a pointer; argued at `vm_of`")]
+//! What native code calls. Each function gets the VM that runs it; what is called in the place of a send
+//! answers the value, or 0 for "leave": then the registers say where the interpreter goes on.
+#![expect(unsafe_code, reason = "native code hands over pointers; argued at `vm_of` and `pic_of`")]
 
 use rowel_interpreter::code::{CodeRef, Ip};
-use rowel_interpreter::native::Sent;
-use rowel_interpreter::operation::Operation;
+use rowel_interpreter::operation::{Operation, selector};
 use rowel_interpreter::vm::Vm;
-use rowel_objmem::{Address, Oop};
+use rowel_objmem::{Address, ClassIndex, Format, Oop};
+
+use crate::profile::Pic;
 
 /// The VM that native code was called with.
 fn vm_of<'a>(vm: *mut Vm) -> &'a mut Vm {
     // SAFETY: native code passes on the VM that it was called with, which is lent to it for the call
-    // (`Vm::call_native`), and uses nothing of it while it waits for one of these functions.
+    // (`rowel_interpreter::native`), and uses nothing of it while it waits for one of these functions.
     unsafe { &mut *vm }
 }
 
-/// Run operation number `operation`, the frame being at `ip` with its operands up to `sp`.
+/// A polymorphic inline cache.
+fn pic_of<'a>(pic: *const Pic) -> &'a Pic {
+    // SAFETY: the profile that made it keeps it as long as the code of its site, which runs.
+    unsafe { &*pic }
+}
+
+/// Run operation number `operation`, the frame being at `ip` with its operands up to `sp`. Answers 0 when
+/// native code has to leave.
 pub extern "C" fn run_operation(vm: *mut Vm, ip: u64, sp: u64, fp: u64, operation: u64) -> u64 {
     let operation = Operation::from_number(operation as u8);
     vm_of(vm).guarded(|vm| {
@@ -23,40 +31,76 @@ pub extern "C" fn run_operation(vm: *mut Vm, ip: u64, sp: u64, fp: u64, operatio
     })
 }
 
-/// Call the primitive of `code` on the operands up to `sp`; `ip` is where the frame goes on. When it
-/// fails, the frame of the method is made, to be interpreted.
-pub extern "C" fn primitive(vm: *mut Vm, ip: u64, sp: u64, fp: u64, code: u64, args: u64) -> u64 {
-    let vm = vm_of(vm);
-    vm.registers.set(Ip::from_word(ip), Address(sp), Address(fp));
+/// Run the frame of `code` at `fp`, in which receiver and arguments are.
+pub extern "C" fn interpret(vm: *mut Vm, code: u64, fp: u64) -> u64 {
     let Some(code) = CodeRef::from_word(code) else { return 0 };
-    vm.guarded(|vm| vm.primitive_from_native(code, args as usize).map_or(0, |value| value.0))
+    vm_of(vm).guarded(|vm| vm.interpret_from_native(code, Address(fp)).0)
 }
 
-/// Make the frame of the closure below the operands up to `sp`, which `code` evaluates; `ip` is where
-/// the frame goes on.
-/// Answers one more than the number of the entry at which its native code starts.
-pub extern "C" fn evaluate(vm: *mut Vm, ip: u64, sp: u64, fp: u64, code: u64, args: u64) -> u64 {
-    let vm = vm_of(vm);
-    vm.registers.set(Ip::from_word(ip), Address(sp), Address(fp));
+/// Do what the method of `code` does to receiver and arguments, which are the operands up to `sp` of the
+/// frame at `fp`.
+pub extern "C" fn execute(vm: *mut Vm, code: u64, sp: u64, fp: u64) -> u64 {
     let Some(code) = CodeRef::from_word(code) else { return 0 };
-    vm.guarded(|vm| {
-        vm.evaluate_from_native(code, args as usize).map_or(0, |entry| entry as u64 + 1)
+    vm_of(vm).guarded(|vm| vm.execute_from_native(code, Address(sp), Address(fp)).0)
+}
+
+/// Do the send at `ip` on the operands up to `sp` of the frame at `fp`.
+pub extern "C" fn send(vm: *mut Vm, ip: u64, count: u64, sp: u64, fp: u64) -> u64 {
+    let ip = Ip::from_word(ip);
+    vm_of(vm).guarded(|vm| vm.send_from_native(ip, count as usize, Address(sp), Address(fp)).0)
+}
+
+/// What the send at `ip` in `method` finds for `receiver`, which the cache does not know; 0 when it is no
+/// method with as many arguments.
+pub extern "C" fn find(vm: *mut Vm, pic: *const Pic, ip: u64, receiver: u64, method: u64) -> u64 {
+    let Some(method) = CodeRef::from_word(method) else { return 0 };
+    let (pic, ip) = (pic_of(pic), Ip::from_word(ip));
+    vm_of(vm).guarded(|vm| {
+        let word = method.get().word(method.index_of(ip));
+        if word.c() == selector::SUPER {
+            return 0;
+        }
+        let receiver = Oop(receiver);
+        let found = vm.find_for_native(method, word, receiver);
+        if let Some(code) = found {
+            pic.add(u64::from(vm.heap.class_index(receiver).0), code.to_word());
+        }
+        found.map_or(0, CodeRef::to_word)
     })
 }
 
-/// Do the send at `ip` on the operands up to `sp`: answers 1 when a value is on top of the stack, and two
-/// more than the number of the entry when native code is to be called.
-pub extern "C" fn send(vm: *mut Vm, ip: u64, sp: u64, fp: u64) -> u64 {
-    let vm = vm_of(vm);
-    vm.registers.set(Ip::from_word(ip), Address(sp), Address(fp));
-    vm.guarded(|vm| match vm.send_from_native() {
-        Sent::Left => 0,
-        Sent::Answered => 1,
-        Sent::Entered(entry) => entry as u64 + 2,
-    })
+/// The native code of the closure `block` for `count` arguments; 0 when there is none.
+pub extern "C" fn block(vm: *mut Vm, block: u64, count: u64) -> u64 {
+    vm_of(vm).guarded(|vm| vm.block_address(Oop(block), count as usize))
+}
+
+/// Make the closure that the operation at `maker` makes, in the frame at `fp`, its copied values being
+/// undefined; 0 when there is no memory.
+pub extern "C" fn closure(vm: *mut Vm, fp: u64, maker: u64) -> u64 {
+    vm_of(vm).guarded(|vm| vm.closure_from_native(Address(fp), Ip::from_word(maker)).0)
 }
 
 /// The frame of `context` returns.
-pub extern "C" fn widow(vm: *mut Vm, context: u64) {
+pub extern "C" fn widow(vm: *mut Vm, context: u64) -> u64 {
     vm_of(vm).widow_from_native(Oop(context));
+    1
+}
+
+/// The Float with these bits.
+pub extern "C" fn float(vm: *mut Vm, bits: u64) -> u64 {
+    vm_of(vm).float_from_native(f64::from_bits(bits)).0
+}
+
+/// `object` is old, and refers to `value` from now on.
+pub extern "C" fn note_store(vm: *mut Vm, object: u64, value: u64) -> u64 {
+    vm_of(vm).heap.note_store(Oop(object), Oop(value));
+    1
+}
+
+/// A new object; 0 when there is no memory. Its class index is in the low half of `shape`, its format in
+/// the high one.
+pub extern "C" fn allocate(vm: *mut Vm, shape: u64, slots: u64) -> u64 {
+    let class = ClassIndex(shape as u32);
+    let format = Format::from_bits((shape >> 32) as u8);
+    vm_of(vm).heap.allocate(class, format, slots).map_or(0, |oop| oop.0)
 }

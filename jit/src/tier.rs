@@ -1,21 +1,29 @@
-//! Which methods are compiled, and when.
+//! Which methods are compiled, and when; what becomes of the code.
 //!
-//! Nothing is counted while code runs: what the interpreter finds running when it attends to what waits, which
-//! the tier asks it to do every millisecond, is sampled, and what was found often enough is compiled.
+//! Nothing is counted while interpreted code runs: what the interpreter finds running when it attends to what
+//! waits, which the tier asks it to do every millisecond, is sampled, and so is what native code calls without
+//! finding native code. What was found often enough gets entries: at its start, those of its blocks, and the
+//! heads of its loops. Where the interpreter comes to an entry, that unit is compiled.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
+use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use rowel_interpreter::code::CodeRef;
-use rowel_interpreter::native::Tier;
+use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
+use rowel_interpreter::operation::Operation;
 use rowel_interpreter::vm::Vm;
+use rustc_hash::FxHashMap;
 
-use crate::compiler::{self, CompileError};
+use crate::compiler::{self, CompileError, Prepared, Setting, Unit};
+use crate::entries::entries_of;
 use crate::memory::{CodeMemory, NoRoom};
+use crate::profile::Profile;
+use crate::sampler::Sampler;
+use crate::stubs::{self, Stubs};
+use crate::units::{Compiled, Units};
 
 /// When methods are compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +57,7 @@ impl Default for JitOptions {
 #[error("no native code on this machine: {0}")]
 pub struct Unsupported(String);
 
-/// Why a method has no native code.
+/// Why a unit has no native code.
 #[derive(Debug, thiserror::Error)]
 pub enum NotCompiled {
     /// It cannot be compiled.
@@ -63,100 +71,310 @@ pub enum NotCompiled {
 /// What was compiled so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stats {
-    /// Methods compiled.
+    /// Units compiled.
     pub compiled: u64,
-    /// Methods that could not be.
+    /// Units that could not be.
     pub refused: u64,
+    /// Methods and blocks inlined into them.
+    pub inlined: u64,
     /// Bytes of machine code made.
     pub bytes: u64,
-    /// How long that took.
+    /// How often native code has left because a guard failed.
+    pub leaves: u64,
+    /// How long compiling took.
     pub time: std::time::Duration,
 }
 
-/// How often what runs is looked at.
-const SAMPLING: Duration = Duration::from_millis(1);
-/// So often a method has to be found running before it is compiled.
-const HOT: u32 = 8;
-
-/// A method is compiled so often at most: each time more may be known.
-const MOST_COMPILATIONS: u32 = 4;
-
-/// A tier, and what decides when it compiles.
-#[derive(Debug)]
-pub struct Tiered {
-    jit: Jit,
-    when: When,
-    sampler: Option<Sampler>,
+/// How eager the tier is.
+#[derive(Clone, Copy, Debug)]
+struct Thresholds {
+    /// So often code has to be found running before it gets entries.
+    heat: u32,
+    /// So often an entry has to be reached before it is compiled: at a start, at a loop.
+    start: u32,
+    turns: u32,
+    /// So often native code has to leave at one place before it is compiled anew.
+    leaves: u32,
 }
 
-/// The compiler of an isolate, and the memory of what it made.
-pub struct Jit {
+impl Thresholds {
+    const ON: Thresholds = Thresholds { heat: 4, start: 2, turns: 30, leaves: 10 };
+    const ALWAYS: Thresholds = Thresholds { heat: 0, start: 1, turns: 2, leaves: 2 };
+}
+
+/// A unit is compiled so often at most; then it is interpreted.
+const MOST_COMPILATIONS: u32 = 12;
+
+/// A compiled tier.
+pub struct Tiered {
     isa: OwnedTargetIsa,
     memory: CodeMemory,
+    stubs: Stubs,
+    profile: Profile,
+    units: Units,
+    thresholds: Thresholds,
+    when: When,
+    sampler: Option<Sampler>,
+    /// How often entries without native code were reached.
+    reached: FxHashMap<(CodeRef, u32), u32>,
+    dump: bool,
     /// What happened so far.
     pub stats: Stats,
 }
 
-impl std::fmt::Debug for Jit {
+impl std::fmt::Debug for Tiered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Jit").field("stats", &self.stats).finish_non_exhaustive()
+        f.debug_struct("Tiered").field("stats", &self.stats).finish_non_exhaustive()
     }
 }
 
-impl Jit {
-    /// A tier that makes at most `budget` bytes of native code.
+fn machine() -> Result<OwnedTargetIsa, Unsupported> {
+    let mut flags = settings::builder();
+    let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
+    let set = [
+        ("opt_level", "speed"),
+        ("enable_verifier", verifier),
+        ("enable_pinned_reg", "true"),
+        ("enable_probestack", "false"),
+    ];
+    for (name, value) in set {
+        flags.set(name, value).map_err(|error| Unsupported(error.to_string()))?;
+    }
+    let builder = cranelift_native::builder().map_err(|why| Unsupported(why.into()))?;
+    let isa = builder.finish(settings::Flags::new(flags));
+    isa.map_err(|error| Unsupported(error.to_string()))
+}
+
+impl Tiered {
+    /// Attach a tier to `vm`, and have it look at what runs.
     ///
     /// # Errors
-    /// When Cranelift does not know this machine.
-    pub fn new(budget: usize) -> Result<Jit, Unsupported> {
-        let mut flags = settings::builder();
-        let set = [("opt_level", "speed"), ("enable_verifier", verifier())];
-        for (name, value) in set {
-            flags.set(name, value).map_err(|error| Unsupported(error.to_string()))?;
+    /// When Cranelift does not know this machine, or there is no memory.
+    pub fn attach(vm: &mut Vm, options: JitOptions) -> Result<(), Unsupported> {
+        if options.when == When::Off {
+            return Ok(());
         }
-        let builder = cranelift_native::builder().map_err(|why| Unsupported(why.into()))?;
-        let isa = builder.finish(settings::Flags::new(flags));
-        let isa = isa.map_err(|error| Unsupported(error.to_string()))?;
-        Ok(Jit { isa: Arc::clone(&isa), memory: CodeMemory::new(budget), stats: Stats::default() })
-    }
-
-    /// Compile `code`, and have it run from now on. No native code may be running.
-    ///
-    /// # Errors
-    /// When it cannot be compiled, or there is no room.
-    pub fn compile(&mut self, code: CodeRef) -> Result<(), NotCompiled> {
-        let start = std::time::Instant::now();
-        let outcome = self.try_compile(code);
-        self.stats.time += start.elapsed();
-        match &outcome {
-            Ok(()) => self.stats.compiled += 1,
-            Err(_) => self.stats.refused += 1,
+        let (mut tier, trampolines) = Tiered::new(options)?;
+        tier.sampler = (options.when == When::On).then(|| Sampler::start(vm.stack_limit.clone()));
+        for code in vm.code.iter() {
+            tier.stubs.attach(code);
         }
-        outcome
-    }
-
-    fn try_compile(&mut self, code: CodeRef) -> Result<(), NotCompiled> {
-        let compiled = compiler::compile(&*self.isa, code)?;
-        let address = self.memory.add(&compiled.bytes)?;
-        self.stats.bytes += compiled.bytes.len() as u64;
-        code.set_native(address, &compiled.entries, compiled.known);
+        vm.trampolines = Some(Arc::new(trampolines));
+        vm.tier = Some(Box::new(tier));
         Ok(())
+    }
+
+    fn new(options: JitOptions) -> Result<(Tiered, Trampolines), Unsupported> {
+        let isa = machine()?;
+        let mut memory = CodeMemory::new(options.budget);
+        let made = stubs::make(&*isa, &mut memory);
+        let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
+        let thresholds = match options.when {
+            When::Always => Thresholds::ALWAYS,
+            _ => Thresholds::ON,
+        };
+        let tier = Tiered {
+            isa,
+            memory,
+            stubs,
+            profile: Profile::default(),
+            units: Units::default(),
+            thresholds,
+            when: options.when,
+            sampler: None,
+            reached: FxHashMap::default(),
+            dump: false,
+            stats: Stats::default(),
+        };
+        Ok((tier, trampolines))
+    }
+
+    /// Compile `unit` and have it run from now on; answers its address.
+    fn compile(&mut self, vm: &mut Vm, unit: Unit) -> Option<u64> {
+        if let Ok(max) = std::env::var("ROWEL_MAX") {
+            let max: u64 = max.parse().unwrap();
+            if self.stats.compiled == max {
+                self.give_up(unit);
+                return None;
+            }
+            if self.stats.compiled + 1 == max {
+                eprintln!("LAST {unit:?} {}", vm.name_of_method(unit.code.get().method, false));
+                eprintln!("{}", rowel_interpreter::operation::disassemble(&unit.code.get().words()));
+                self.dump = true;
+            }
+        }
+        if std::env::var("ROWEL_DUMP").is_ok_and(|name| vm.name_of_method(unit.code.get().method, false).ends_with(&name)) {
+            eprintln!("DUMP {unit:?}\n{}", rowel_interpreter::operation::disassemble(&unit.code.get().words()));
+            self.dump = true;
+        }
+        let start = std::time::Instant::now();
+        let outcome = self.try_compile(vm, unit);
+        self.stats.time += start.elapsed();
+        match outcome {
+            Ok(address) => {
+                self.stats.compiled += 1;
+                tracing::trace!(?unit, address, "compiled");
+                Some(address)
+            }
+            Err(error) => {
+                self.stats.refused += 1;
+                tracing::debug!("a unit is not compiled: {error}");
+                self.give_up(unit);
+                None
+            }
+        }
+    }
+
+    fn try_compile(&mut self, vm: &mut Vm, unit: Unit) -> Result<u64, NotCompiled> {
+        let number = self.units.next_number();
+        let setting = Setting {
+            isa: &*self.isa,
+            stubs: &self.stubs,
+            number,
+            eager: self.when == When::Always,
+        };
+        let prepared = compiler::prepare(vm, &mut self.profile, unit, setting)?;
+        let Prepared { mut context, relies, exits, inlined } = prepared;
+        if self.dump {
+            self.dump = false;
+            for code in &relies.codes {
+                eprintln!("RELIES {}\n{}", vm.name_of_method(code.get().method, false), rowel_interpreter::operation::disassemble(&code.get().words()));
+            }
+            eprintln!("{}", context.func.display());
+        }
+        let compiled = context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| CompileError::Cranelift(format!("{:?}", error.inner)))?;
+        if !compiled.buffer.relocs().is_empty() {
+            return Err(CompileError::Cranelift("code that refers to other code".into()).into());
+        }
+        let bytes = compiled.code_buffer();
+        let address = self.memory.add(bytes)?;
+        self.stats.bytes += bytes.len() as u64;
+        self.stats.inlined += u64::from(inlined);
+        self.units.add(number, Compiled::new(unit, address, bytes.len(), relies, exits));
+        self.install(unit, address);
+        Ok(address)
+    }
+
+    /// Have `unit` run by the code at `address`; 0 for none.
+    fn install(&mut self, unit: Unit, address: u64) {
+        let method = unit.code.get();
+        let Some(entry) = method.native.entry_at(unit.word) else { return };
+        method.add_entry(NativeEntry { address, ..entry });
+        if unit.kind == EntryKind::Method {
+            match address {
+                0 => self.stubs.detach(unit.code),
+                address => method.native.direct.set(address),
+            }
+        }
+    }
+
+    /// `unit` is interpreted from now on.
+    fn give_up(&mut self, unit: Unit) {
+        self.units.remove(unit);
+        self.install(unit, 0);
+        unit.code.get().retain_entries(|entry| entry.word as usize != unit.word);
+    }
+
+    /// Give `code` the entries at which it may be compiled.
+    fn prepare(&mut self, vm: &Vm, code: CodeRef) {
+        for entry in entries_of(vm, code) {
+            code.get().add_entry(entry);
+        }
+    }
+
+    /// Forget the units that `goes` picks.
+    fn forget(&mut self, goes: impl FnMut(&Compiled) -> bool) {
+        for unit in self.units.take(goes) {
+            self.install(unit, 0);
+        }
     }
 }
 
 impl Tier for Tiered {
-    fn translated(&mut self, code: CodeRef) {
+    fn translated(&mut self, vm: &mut Vm, code: CodeRef) {
+        self.stubs.attach(code);
         if self.when == When::Always {
-            self.compile(code);
+            self.prepare(vm, code);
         }
     }
 
-    fn found_running(&mut self, code: CodeRef) {
-        let samples = code.get().samples.get().saturating_add(1);
-        code.get().samples.set(samples);
-        if self.when == When::On && samples == HOT {
-            self.compile(code);
+    fn ran(&mut self, vm: &mut Vm, code: CodeRef) {
+        let heat = &code.get().native.heat;
+        heat.set(heat.get().saturating_add(1));
+        let hot = match self.when {
+            When::Always => !code.get().native.has_entries(),
+            _ => heat.get() == self.thresholds.heat,
+        };
+        if hot {
+            self.prepare(vm, code);
         }
+    }
+
+    fn reached(&mut self, vm: &mut Vm, code: CodeRef, index: usize) -> Option<u64> {
+        let entry = code.get().native.entry_at(index)?;
+        let wanted = match entry.kind {
+            EntryKind::Loop => self.thresholds.turns,
+            _ => self.thresholds.start,
+        };
+        let times = self.reached.entry((code, index as u32)).or_default();
+        *times += 1;
+        if *times < wanted {
+            return None;
+        }
+        self.reached.remove(&(code, index as u32));
+        let in_block = vm.frame_word(rowel_interpreter::frame::CLOSURE) != 0;
+        let in_block = in_block && entry.kind == EntryKind::Loop;
+        self.compile(vm, Unit { code, word: index, kind: entry.kind, in_block })
+    }
+
+    fn left(&mut self, vm: &mut Vm) {
+        self.stats.leaves += 1;
+        let (number, exit) = ((vm.left >> 32) as u32, (vm.left & 0xFFFF_FFFF) as usize);
+        let Some(compiled) = self.units.get(number) else { return };
+        let Some((site, times)) = compiled.left(exit) else { return };
+        if times < self.thresholds.leaves {
+            return;
+        }
+        let unit = compiled.unit;
+        tracing::debug!(
+            site = ?site, operation = ?operation_at(site), unit = ?unit, "left too often"
+        );
+        self.profile.left_too_often(site);
+        if self.units.compilations(unit) >= MOST_COMPILATIONS {
+            self.give_up(unit);
+        } else {
+            self.compile(vm, unit);
+        }
+    }
+
+    fn attend(&mut self, _vm: &mut Vm) {}
+
+    fn flushed(&mut self, what: Flushed) {
+        match what {
+            Flushed::All => {
+                self.profile.forget_found();
+                self.forget(|_| true);
+            }
+            Flushed::Selector(selector) => {
+                self.profile.forget_found();
+                self.forget(|unit| unit.relies.selectors.contains(&selector));
+            }
+            Flushed::Code(code) => {
+                self.profile.forget_found();
+                self.forget(|unit| unit.unit.code == code || unit.relies.codes.contains(&code));
+            }
+        }
+    }
+
+    fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
+        self.forget(|unit| {
+            !keep(unit.unit.code) || unit.relies.codes.iter().any(|code| !keep(*code))
+        });
+        self.profile.retain(keep);
+        self.reached.retain(|(code, _), _| keep(*code));
+        self.units.retain(keep);
     }
 
     fn forked(&mut self, limit: Arc<AtomicU64>) {
@@ -167,67 +385,20 @@ impl Tier for Tiered {
         }
     }
 
-    fn leaves_often(&mut self, code: CodeRef) {
-        if code.get().compilations.get() < MOST_COMPILATIONS {
-            self.compile(code);
-        }
+    fn figures(&self) -> TierFigures {
+        TierFigures { budget: self.memory.budget() as u64, used: self.memory.used() as u64 }
     }
 }
 
-impl Tiered {
-    /// Attach a tier to `vm`, and have it look at what runs.
-    ///
-    /// # Errors
-    /// When Cranelift does not know this machine.
-    pub fn attach(vm: &mut Vm, options: JitOptions) -> Result<(), Unsupported> {
-        if options.when == When::Off {
-            return Ok(());
-        }
-        let jit = Jit::new(options.budget)?;
-        let sampler = (options.when == When::On).then(|| Sampler::start(vm.stack_limit.clone()));
-        vm.tier = Some(Box::new(Tiered { jit, when: options.when, sampler }));
-        Ok(())
-    }
-
-    fn compile(&mut self, code: CodeRef) {
-        if let Err(error) = self.jit.compile(code) {
-            tracing::debug!("a method is not compiled: {error}");
-        }
-    }
-}
-
-/// A thread that asks the running code to look up, again and again.
-#[derive(Debug)]
-struct Sampler {
-    ends: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Sampler {
-    fn start(limit: Arc<AtomicU64>) -> Sampler {
-        let ends = Arc::new(AtomicBool::new(false));
-        let ended = Arc::clone(&ends);
-        let thread = std::thread::Builder::new().name("rowel sampler".into());
-        let thread = thread.spawn(move || {
-            while !ended.load(Ordering::Relaxed) {
-                std::thread::sleep(SAMPLING);
-                limit.store(0, Ordering::Release);
-            }
-        });
-        Sampler { ends, thread: thread.ok() }
-    }
-}
-
-impl Drop for Sampler {
+impl Drop for Tiered {
     fn drop(&mut self) {
-        self.ends.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // It ends at once.
-            let _ = thread.join();
-        }
+        let stats = self.stats;
+        tracing::debug!(?stats, "the compiled tier ends");
     }
 }
 
-fn verifier() -> &'static str {
-    if cfg!(debug_assertions) { "true" } else { "false" }
+/// The operation at `site`, for messages.
+fn operation_at(site: crate::profile::Site) -> Option<Operation> {
+    let code = CodeRef::from_word(site.code)?;
+    Some(Operation::from_number(code.get().word(site.word as usize).op()))
 }

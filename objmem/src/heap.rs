@@ -12,7 +12,7 @@ use crate::header::{Header, REMEMBERED_BIT};
 use crate::layout::special;
 use crate::old_space::OldSpace;
 use crate::oop::{Address, ClassIndex, Oop};
-use crate::space::Nursery;
+use crate::space::{Nursery, Space};
 
 /// Boot objects that are known to be remembered without asking the set; a power of two.
 const RECENT: usize = 64;
@@ -101,6 +101,12 @@ pub struct HeapOffsets {
     pub old_start: usize,
     /// Whether there may be forwarders: a byte.
     pub has_forwarders: usize,
+    /// Where the next object is made.
+    pub eden_next: usize,
+    /// Past this address of eden a scavenge is due.
+    pub eden_limit: usize,
+    /// Where the boot image ends.
+    pub boot_end: usize,
 }
 
 impl Heap {
@@ -111,6 +117,11 @@ impl Heap {
         false_object: std::mem::offset_of!(Heap, false_object),
         old_start: std::mem::offset_of!(Heap, old_start),
         has_forwarders: std::mem::offset_of!(Heap, has_forwarders),
+        eden_next: std::mem::offset_of!(Heap, nursery)
+            + std::mem::offset_of!(Nursery, eden)
+            + std::mem::offset_of!(Space, next),
+        boot_end: std::mem::offset_of!(Heap, boot) + std::mem::offset_of!(Range<u64>, end),
+        eden_limit: std::mem::offset_of!(Heap, nursery) + std::mem::offset_of!(Nursery, soft_limit),
     };
 }
 

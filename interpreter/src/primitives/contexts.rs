@@ -121,6 +121,7 @@ fn terminate_to(vm: &mut Vm) -> PrimitiveResult {
         return Err(Failure::BadArgument);
     }
     vm.write_back();
+    vm.disturb();
     if cut_on_page(vm, this, target) {
         return Ok(this);
     }

@@ -21,6 +21,8 @@ mod scheduling;
 mod segments;
 mod storage;
 mod subject;
+
+pub use subject::instance_specification;
 mod system;
 mod typed;
 pub mod vm_module;

@@ -59,6 +59,7 @@ impl Machine<'_> {
         } else if let Some((a, b)) = floats(a, b)
             && let Some(result) = Oop::from_float(compute_floats(a, b))
         {
+            self.ip.note_floats();
             self.replace(2, result);
             return self.next(3);
         }
@@ -72,6 +73,7 @@ impl Machine<'_> {
         if a.is_small_float() && b.is_small_float() && b.small_float_value() != 0.0 {
             let quotient = a.small_float_value() / b.small_float_value();
             if let Some(result) = Oop::from_float(quotient) {
+                self.ip.note_floats();
                 self.replace(2, result);
                 return self.next(3);
             }
@@ -91,6 +93,7 @@ impl Machine<'_> {
         let outcome = if a.is_small_integer() && b.is_small_integer() {
             test(a.integer_value(), b.integer_value())
         } else if a.is_small_float() && b.is_small_float() {
+            self.ip.note_floats();
             test_floats(a.small_float_value(), b.small_float_value())
         } else {
             return Step::Send;

@@ -19,10 +19,16 @@ impl Machine<'_> {
         Step::Next
     }
 
-    /// Leave the loop when the image has quit.
+    /// Leave the loop when the image has quit, or native code that waits for it must be left.
     #[inline(always)]
     pub(crate) fn leaving(&self) -> Step {
-        if self.vm.leaving { Step::Leave(Leave::Quit) } else { Step::Next }
+        if self.vm.leaving {
+            Step::Leave(Leave::Quit)
+        } else if self.vm.disturbed && self.vm.nested > 0 {
+            Step::Leave(Leave::Disturbed)
+        } else {
+            Step::Next
+        }
     }
 
     #[inline(always)]

@@ -8,13 +8,7 @@ use rowel_objmem::{Format, Oop};
 use crate::dispatch::Step;
 use crate::machine::Machine;
 use crate::operation::Word;
-
-/// Primitives of `at:`, `at:put:`, `size`, and of strings.
-const AT: u16 = 60;
-const AT_PUT: u16 = 61;
-const SIZE: u16 = 62;
-const STRING_AT: u16 = 63;
-const STRING_AT_PUT: u16 = 64;
+use crate::primitive::number::{AT, AT_PUT, SIZE, STRING_AT, STRING_AT_PUT};
 
 impl Machine<'_> {
     /// The primitive number of what the inline cache here finds for `receiver`; 0 when it does not

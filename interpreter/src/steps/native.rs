@@ -1,75 +1,162 @@
 //! From interpreted to native code and back.
+#![expect(unsafe_code, reason = "calls of native code; argued where they are")]
 
-use rowel_objmem::Oop;
+use std::sync::atomic::Ordering;
 
+use rowel_objmem::{Address, Oop};
+
+use crate::code::CodeRef;
 use crate::dispatch::{Leave, Step};
-use crate::frame;
+use crate::frame::{self, WORD};
 use crate::machine::Machine;
+use crate::native::{EntryKind, NativeEntry};
 use crate::operation::Operation as Op;
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
 use crate::vm::Vm;
 
-/// How native code ended.
+/// What became of an entry.
 #[derive(Clone, Copy, Debug)]
 enum Ran {
-    /// The frame that it ran has returned.
-    Returned,
-    /// The image has quit.
-    Quit,
-    /// This operation is to be interpreted.
-    Left(Op),
+    /// The interpreter goes on with the next word.
+    GoesOn,
+    /// The dispatch ends.
+    Ended(Leave),
+    /// The word here is to be interpreted, as this operation.
+    Interpreted(Op),
 }
 
 impl Machine<'_> {
-    /// Go on in native code. When that leaves, the operation where it stopped is interpreted.
+    /// Go on in native code, or find that native code waits here.
     #[inline(always)]
     pub(crate) fn enter_native(&mut self) -> Step {
         match self.outside(Vm::run_native) {
-            Ran::Returned => Step::Next,
-            Ran::Quit => Step::Leave(Leave::Quit),
-            Ran::Left(operation) => Step::As(operation),
+            Ran::GoesOn => Step::Next,
+            Ran::Ended(leave) => Step::Leave(leave),
+            Ran::Interpreted(operation) => Step::As(operation),
         }
     }
 }
 
 impl Vm {
-    /// Run the native code of the running frame, from where that is.
     #[inline(never)]
     fn run_native(&mut self) -> Ran {
-        let fp = self.registers.fp;
         let code = self.running_code();
         let index = code.index_of(self.registers.ip);
-        let Some(entry) = code.get().entry_at(index) else {
+        if code.is_landing(self.registers.ip) {
+            self.registers.ip = code.ip_at(index);
+            let waits = self.nested > 0 && self.waiting == self.registers.fp && !self.disturbed;
+            return if waits { Ran::Ended(Leave::Landed) } else { Ran::GoesOn };
+        }
+        let Some(entry) = code.get().native.entry_at(index) else {
             self.fatal("native code was entered where it has no entry");
         };
-        let depth = self.registers.sp.0.wrapping_sub(fp.plus(frame::FIRST_TEMP).0) / frame::WORD;
-        if code.get().depths.known(index) != Some(depth as usize) {
-            // The image has left operands that the code does not know.
-            let operation = code.get().operation_at(index);
-            return Ran::Left(operation.unwrap_or(Op::Illegal));
+        if !self.can_enter(code, &entry) {
+            return Ran::Interpreted(entry.operation);
         }
-        let value = self.call_native(code, entry);
+        let address = match entry.address {
+            0 => self.with_tier(|tier, vm| tier.reached(vm, code, index)).flatten(),
+            address => Some(address),
+        };
+        match address {
+            Some(address) => self.call_entry(code, entry, address),
+            None => Ran::Interpreted(entry.operation),
+        }
+    }
+
+    /// Whether the frame is as native code expects it.
+    fn can_enter(&self, code: CodeRef, entry: &NativeEntry) -> bool {
+        let (sp, fp) = (self.registers.sp, self.registers.fp);
+        let depth = sp.0.wrapping_sub(fp.plus(frame::FIRST_TEMP).0) / WORD;
+        if entry.kind == EntryKind::Loop {
+            return depth == u64::from(entry.depth);
+        }
+        // At a start the frame is made anew, which a context of it would not survive.
+        if self.frame_word(frame::CONTEXT) != 0 {
+            return false;
+        }
+        let closure = Oop(self.frame_word(frame::CLOSURE));
+        if entry.kind == EntryKind::Method {
+            return closure == Oop::ZERO && depth == u64::from(entry.depth);
+        }
+        let args = match entry.word {
+            0 => u64::from(code.get().num_args),
+            _ => self.block_arguments() as u64,
+        };
+        closure != Oop::ZERO && self.copied_by_closure(closure) + args == u64::from(entry.depth)
+    }
+
+    fn call_entry(&mut self, code: CodeRef, entry: NativeEntry, address: u64) -> Ran {
+        let fp = self.registers.fp;
+        let Some(trampolines) = self.trampolines.clone() else {
+            return Ran::Interpreted(entry.operation);
+        };
+        let args = match entry.kind {
+            EntryKind::Block if entry.word > 0 => self.block_arguments(),
+            _ => usize::from(code.get().num_args),
+        };
+        let trampoline = match entry.kind {
+            EntryKind::Method => trampolines.methods.get(args),
+            EntryKind::Block => trampolines.blocks.get(args),
+            EntryKind::Loop => Some(&trampolines.loops),
+        };
+        let Some(&trampoline) = trampoline else { return Ran::Interpreted(entry.operation) };
+        if self.nested == 0 {
+            self.disturbed = false;
+        }
+        // SAFETY: the tier that made the code has given it for this entry and this layout of frames
+        // (see `crate::native`); the frame is complete, and `self` is lent to the code for the call.
+        let value = Oop(unsafe { trampoline(self, fp.0, code.to_word(), address) });
+        if let Some(payload) = self.panic.take() {
+            std::panic::resume_unwind(payload);
+        }
         if value != Oop::ZERO {
-            self.registers.fp = fp;
-            self.return_to_sender(value);
-            return Ran::Returned;
+            return self.native_returned(fp, value);
         }
+        self.native_left()
+    }
+
+    /// The number of arguments of the block that runs, as its closure says.
+    fn block_arguments(&self) -> usize {
+        let closure = Oop(self.frame_word(frame::CLOSURE));
+        let count = self.heap.fetch(closure, crate::layout::closure::NUM_ARGS);
+        count.as_integer().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
+    }
+
+    /// Native code has run the frame at `fp` to its end.
+    fn native_returned(&mut self, fp: Address, value: Oop) -> Ran {
+        self.registers.fp = fp;
+        // Its context is no longer needed: native code has seen to that.
+        self.return_to_sender(value);
+        if self.leaving { Ran::Ended(Leave::Quit) } else { Ran::GoesOn }
+    }
+
+    /// Native code has left: do what it was left for.
+    fn native_left(&mut self) -> Ran {
         if self.leaving {
-            return Ran::Quit;
+            return Ran::Ended(Leave::Quit);
         }
-        let limit = self.stack_limit.load(std::sync::atomic::Ordering::Relaxed);
+        if self.nested > 0 && self.disturbed {
+            return Ran::Ended(Leave::Disturbed);
+        }
+        if self.left != 0 {
+            self.with_tier(|tier, vm| tier.left(vm));
+            self.left = 0;
+        }
+        let limit = self.stack_limit.load(Ordering::Relaxed);
         if limit == 0 || self.frame_end() % PAGE_BYTES > PAGE_LIMIT {
             self.attend();
             if self.leaving {
-                return Ran::Quit;
+                return Ran::Ended(Leave::Quit);
+            }
+            if self.nested > 0 && self.disturbed {
+                return Ran::Ended(Leave::Disturbed);
             }
         }
         // Not by native code again at once, or an attention that is asked for always would keep it there.
         let code = self.running_code();
-        let word = self.registers.ip.word();
-        let operation = code.get().operation_at(code.index_of(self.registers.ip));
-        let operation = operation.unwrap_or(Op::from_number(word.op()));
-        self.note_leave(code);
-        Ran::Left(operation)
+        let index = code.index_of(self.registers.ip);
+        self.registers.ip = code.ip_at(index);
+        let word = code.get().word(index);
+        Ran::Interpreted(Op::from_number(word.op()))
     }
 }

@@ -84,7 +84,7 @@ impl Machine<'_> {
     pub(crate) fn send_evaluate(&mut self, word: Word) -> Step {
         let num_args = u64::from(word.a());
         let block = self.peek(num_args);
-        if u64::from(self.memory.class_index(block).0) != self.ip.cached_class() {
+        if self.cached_for(num_args).is_none() {
             return Step::OtherSend;
         }
         let site = self.ip;

@@ -44,7 +44,7 @@ fn outcome(case: &Case, mode: Mode) -> String {
             None => world.describe(world.result(), 4),
             Some(problem) => format!("the heap is damaged: {problem}"),
         },
-        Ok(Leave::Finished(_)) => "the test did not quit".to_owned(),
+        Ok(_) => "the test did not quit".to_owned(),
         Err(payload) => match payload.downcast::<Fatal>() {
             Ok(fatal) => format!("fatal: {}", fatal.0),
             Err(_) => format!("{}: a panic", case.name),

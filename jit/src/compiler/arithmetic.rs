@@ -1,217 +1,284 @@
-//! Arithmetic, comparison, identity and `at:`: in line for SmallIntegers and Arrays; the interpreter
-//! does the rest.
+//! Arithmetic and comparison of SmallIntegers; identity. What has seen floats is in [`super::floats`].
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
-use rowel_interpreter::native::{code_offset, vm_offset};
+use cranelift_codegen::ir::{Block, InstBuilder, Value};
+use rowel_interpreter::native::vm_offset;
 use rowel_interpreter::operation::Operation as Op;
-use rowel_objmem::header::{FORMAT_MASK, FORMAT_SHIFT, OVERFLOW_SLOTS, SLOTS_SHIFT};
-use rowel_objmem::{Format, Oop};
+use rowel_objmem::Oop;
+use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index};
 
-use super::state::slot_offset;
-use super::variables::field;
-use super::{Compare, Compiler, SEND_WORDS};
+use super::Compiler;
+use super::blocks::Edge;
+use super::state::{Def, Kind, State};
+use super::values::INTEGER_TAG;
 
-/// The primitive of `Object>>at:`.
-const AT: i64 = 60;
-/// The tag bit that only SmallIntegers have.
-const INTEGER_BIT: i64 = 1;
+/// What is done where an operation is not done in line.
+pub(super) enum Otherwise {
+    /// Leave.
+    Leave(Block),
+    /// Send, from the state before the operation.
+    Send(Block, Box<State>),
+}
+
+impl Otherwise {
+    pub(super) fn block(&self) -> Block {
+        match self {
+            Otherwise::Leave(block) | Otherwise::Send(block, _) => *block,
+        }
+    }
+}
 
 impl Compiler<'_> {
-    /// The operation at `index`, if it is one of these.
-    pub(super) fn compute(&mut self, index: usize, operation: Op) -> bool {
-        match operation {
-            Op::Add | Op::Subtract | Op::Multiply | Op::BitAnd | Op::BitOr => {
-                self.arithmetic(index, operation);
-            }
-            Op::Less => self.compare(index, operation, IntCC::SignedLessThan),
-            Op::Greater => self.compare(index, operation, IntCC::SignedGreaterThan),
-            Op::LessOrEqual => self.compare(index, operation, IntCC::SignedLessThanOrEqual),
-            Op::GreaterOrEqual => self.compare(index, operation, IntCC::SignedGreaterThanOrEqual),
-            Op::Equal => self.compare(index, operation, IntCC::Equal),
-            Op::NotEqual => self.compare(index, operation, IntCC::NotEqual),
-            Op::Identical => self.identical(index, operation, IntCC::Equal),
-            Op::NotIdentical => self.identical(index, operation, IntCC::NotEqual),
-            Op::At => self.at(index),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Leave the path where a and b are two SmallIntegers; the other one is `slow`.
-    fn when_integers(&mut self, a: Value, b: Value, slow: Block) {
-        let both = self.builder.ins().band(a, b);
-        let both = self.builder.ins().band_imm_u(both, INTEGER_BIT);
-        let usual = self.builder.create_block();
-        self.builder.ins().brif(both, usual, &[], slow, &[]);
-        self.builder.switch_to_block(usual);
-    }
-
-    fn arithmetic(&mut self, index: usize, operation: Op) {
-        let (a, b) = (self.peek(1), self.peek(0));
-        let (slow, join) = (self.builder.create_block(), self.builder.create_block());
-        let result = self.builder.append_block_param(join, types::I64);
-        self.when_integers(a, b, slow);
-        let (value, overflow) = self.integers(operation, a, b);
-        match overflow {
-            Some(overflow) => {
-                self.builder.ins().brif(overflow, slow, &[], join, &[value.into()]);
-            }
-            None => {
-                self.builder.ins().jump(join, &[value.into()]);
-            }
-        }
-        self.join_interpreted(index, operation, slow, join);
+    /// Take `count` operands and push `result`; where the operation was not done in line, send it with
+    /// one argument less than that.
+    pub(super) fn finish(&mut self, index: usize, count: usize, result: Def, otherwise: Otherwise) {
+        self.drop_operands(count);
         self.push(result);
-    }
-
-    /// Have the interpreter run the operation in the block `slow`, hand its result to `join`, and go on
-    /// there with both operands taken.
-    fn join_interpreted(&mut self, index: usize, operation: Op, slow: Block, join: Block) {
-        self.aside(slow, |compiler| {
-            compiler.interpret(index, operation);
-            let result = slot_offset(compiler.slots.len() - 2);
-            let value = compiler.load(compiler.frame, result);
-            compiler.builder.ins().jump(join, &[value.into()]);
-        });
-        self.builder.switch_to_block(join);
-        self.slots.truncate(self.slots.len() - 2);
-    }
-
-    /// The result for two SmallIntegers, and whether it is none.
-    fn integers(&mut self, operation: Op, a: Value, b: Value) -> (Value, Option<Value>) {
-        let tag = Oop::small_integer(0).0 as i64;
-        let ins = |compiler: &mut Self| -> (Value, Value) {
-            let bare = compiler.builder.ins().iadd_imm_s(a, -tag);
-            (bare, b)
-        };
-        match operation {
-            Op::Add => {
-                let (bare, b) = ins(self);
-                let (sum, overflow) = self.builder.ins().sadd_overflow(bare, b);
-                (sum, Some(overflow))
-            }
-            Op::Subtract => {
-                let bare = self.builder.ins().iadd_imm_s(b, -tag);
-                let (difference, overflow) = self.builder.ins().ssub_overflow(a, bare);
-                (difference, Some(overflow))
-            }
-            Op::Multiply => {
-                let (bare, b) = ins(self);
-                let count = self.builder.ins().sshr_imm_s(b, 3);
-                let (product, overflow) = self.builder.ins().smul_overflow(bare, count);
-                (self.builder.ins().iadd_imm_s(product, tag), Some(overflow))
-            }
-            Op::BitAnd => (self.builder.ins().band(a, b), None),
-            _ => (self.builder.ins().bor(a, b), None),
+        if let Otherwise::Send(block, state) = otherwise {
+            let done = self.edge();
+            self.resume(Edge { block, state: *state });
+            self.send_operation(index, count - 1);
+            let sent = self.edge();
+            self.merge(vec![done, sent]);
         }
     }
 
-    fn compare(&mut self, index: usize, operation: Op, condition: IntCC) {
+    /// The arithmetic operation at `index`.
+    pub(super) fn compute(&mut self, index: usize, operation: Op) {
+        self.settle(2);
         let (a, b) = (self.peek(1), self.peek(0));
-        let slow = self.builder.create_block();
-        self.when_integers(a, b, slow);
-        let outcome = self.builder.ins().icmp(condition, a, b);
-        self.decide(index, operation, SEND_WORDS, outcome, slow);
+        if self.computes_floats(index, operation, a, b) {
+            return self.float_operation(index, operation, a, b);
+        }
+        if let Some(condition) = condition_of(operation) {
+            return self.compare(index, condition, a, b);
+        }
+        let otherwise = self.otherwise(index);
+        let other = otherwise.block();
+        self.need_integer(a, other);
+        self.need_integer(b, other);
+        let (a, b) = (self.peek(1), self.peek(0));
+        let value = match operation {
+            Op::Add | Op::Subtract => self.sum(operation, a, b, other),
+            Op::Multiply => self.product(a, b, other),
+            Op::BitAnd | Op::BitOr => {
+                let (a, b) = (self.oop(a), self.oop(b));
+                if operation == Op::BitAnd { self.b.ins().band(a, b) } else { self.b.ins().bor(a, b) }
+            }
+            Op::BitShift => self.shifted(a, b, other),
+            _ => self.divided(operation, a, b, other),
+        };
+        self.finish(index, 2, Def::Oop(value, Kind::Integer), otherwise);
+    }
+
+    /// Whether floats are expected.
+    fn computes_floats(&mut self, index: usize, operation: Op, a: Def, b: Def) -> bool {
+        let can = matches!(operation, Op::Add | Op::Subtract | Op::Multiply | Op::Divide)
+            || condition_of(operation).is_some();
+        let class = self.cached_class(index);
+        let seen = class == SMALL_FLOAT_CLASS_INDEX || class == class_index::BOXED_FLOAT.0;
+        let integers = a.is_integer() && b.is_integer();
+        can && !integers && (a.is_float() || b.is_float() || seen)
+    }
+
+    fn sum(&mut self, operation: Op, a: Def, b: Def, other: Block) -> Value {
+        let (value, overflow) = match (operation, b) {
+            (Op::Add, _) => {
+                let (a, b) = (self.oop(a), self.oop(b));
+                let bare = self.b.ins().iadd_imm_s(b, -INTEGER_TAG);
+                self.b.ins().sadd_overflow(a, bare)
+            }
+            _ => {
+                let (a, b) = (self.oop(a), self.oop(b));
+                let bare = self.b.ins().iadd_imm_s(b, -INTEGER_TAG);
+                self.b.ins().ssub_overflow(a, bare)
+            }
+        };
+        self.go_on_unless(overflow, other);
+        value
+    }
+
+    fn product(&mut self, a: Def, b: Def, other: Block) -> Value {
+        let (a, count) = (self.oop(a), self.number(b));
+        let bare = self.b.ins().iadd_imm_s(a, -INTEGER_TAG);
+        let (product, overflow) = self.b.ins().smul_overflow(bare, count);
+        self.go_on_unless(overflow, other);
+        self.b.ins().iadd_imm_s(product, INTEGER_TAG)
+    }
+
+    /// `bitShift:`.
+    fn shifted(&mut self, a: Def, b: Def, other: Block) -> Value {
+        if let Def::Integer(shift) = b {
+            let number = self.number(a);
+            let value = if shift <= 0 {
+                self.b.ins().sshr_imm_s(number, (-shift).min(63))
+            } else {
+                let shift = shift.min(64);
+                if shift > 60 {
+                    let never = self.constant(1);
+                    self.go_on_unless(never, other);
+                    return self.oop(a);
+                }
+                let value = self.b.ins().ishl_imm_u(number, shift);
+                // Three bits more for the tag.
+                let full = self.b.ins().ishl_imm_u(value, 3);
+                let back = self.b.ins().sshr_imm_s(full, (shift + 3).min(63));
+                let same = self.b.ins().icmp(IntCC::Equal, back, number);
+                self.go_on_if(same, other);
+                value
+            };
+            return self.integer_oop(value);
+        }
+        let (number, shift) = (self.number(a), self.number(b));
+        let left = self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, shift, 0);
+        // To the left by at most 60, to the right by at most 63.
+        let limited = self.b.ins().icmp_imm_s(IntCC::SignedLessThanOrEqual, shift, 60);
+        self.go_on_if(limited, other);
+        let zero = self.constant(0);
+        let up = self.b.ins().smax(shift, zero);
+        let down = self.b.ins().ineg(shift);
+        let most = self.constant(63);
+        let down = self.b.ins().smax(down, zero);
+        let down = self.b.ins().smin(down, most);
+        let grown = self.b.ins().ishl(number, up);
+        let tagged = self.b.ins().ishl_imm_u(grown, 3);
+        let untagged = self.b.ins().sshr_imm_s(tagged, 3);
+        let back = self.b.ins().sshr(untagged, up);
+        let same = self.b.ins().icmp(IntCC::Equal, back, number);
+        let fits = self.b.ins().icmp(IntCC::Equal, untagged, grown);
+        let fine = self.b.ins().band(same, fits);
+        self.go_on_if(fine, other);
+        let shrunk = self.b.ins().sshr(number, down);
+        let value = self.b.ins().select(left, grown, shrunk);
+        self.integer_oop(value)
+    }
+
+    /// `//`, `\\` and `/`.
+    fn divided(&mut self, operation: Op, a: Def, b: Def, other: Block) -> Value {
+        let (a, b) = (self.number(a), self.number(b));
+        self.go_on_if(b, other);
+        let quotient = self.b.ins().sdiv(a, b);
+        let product = self.b.ins().imul(quotient, b);
+        let remainder = self.b.ins().isub(a, product);
+        let value = match operation {
+            Op::Divide => {
+                self.go_on_unless(remainder, other);
+                quotient
+            }
+            _ => {
+                let signs = self.b.ins().bxor(remainder, b);
+                let differ = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, signs, 0);
+                let rest = self.b.ins().icmp_imm_u(IntCC::NotEqual, remainder, 0);
+                let floors = self.b.ins().band(differ, rest);
+                if operation == Op::FloorDivide {
+                    let lower = self.b.ins().iadd_imm_s(quotient, -1);
+                    self.b.ins().select(floors, lower, quotient)
+                } else {
+                    let higher = self.b.ins().iadd(remainder, b);
+                    self.b.ins().select(floors, higher, remainder)
+                }
+            }
+        };
+        // The least SmallInteger by -1 is none.
+        let tagged = self.b.ins().ishl_imm_u(value, 3);
+        let back = self.b.ins().sshr_imm_s(tagged, 3);
+        let same = self.b.ins().icmp(IntCC::Equal, back, value);
+        self.go_on_if(same, other);
+        self.b.ins().bor_imm_u(tagged, INTEGER_TAG)
+    }
+
+    fn compare(&mut self, index: usize, condition: IntCC, a: Def, b: Def) {
+        let otherwise = self.otherwise(index);
+        let other = otherwise.block();
+        self.need_integer(a, other);
+        self.need_integer(b, other);
+        let (a, b) = (self.peek(1), self.peek(0));
+        let (a, b) = (self.oop(a), self.oop(b));
+        let outcome = self.b.ins().icmp(condition, a, b);
+        self.finish(index, 2, Def::Boolean(outcome), otherwise);
     }
 
     /// `==` and `~~`. Two oops that differ may yet be one object through a forwarder.
-    fn identical(&mut self, index: usize, operation: Op, condition: IntCC) {
+    pub(super) fn identical(&mut self, index: usize, wanted: bool) {
         let (a, b) = (self.peek(1), self.peek(0));
-        let (slow, usual) = (self.builder.create_block(), self.builder.create_block());
-        let outcome = self.builder.ins().icmp(condition, a, b);
-        let other = self.icmp(Compare::Other, a, b);
-        let forwarders = self.load_as(types::I8, self.vm, vm_offset::HAS_FORWARDERS);
-        let unsure = self.builder.ins().band(other, forwarders);
-        self.builder.ins().brif(unsure, slow, &[], usual, &[]);
-        self.builder.switch_to_block(usual);
-        self.decide(index, operation, 1, outcome, slow);
-    }
-
-    /// Take both operands and push `outcome`, or do the conditional jump that follows. The block `slow`
-    /// is for the interpreter.
-    fn decide(&mut self, index: usize, operation: Op, words: usize, outcome: Value, slow: Block) {
-        let next = index + words;
-        // An entry is no longer a jump for the interpreter.
-        let jump = self.words.get(next).copied().filter(|_| !self.leaders.entries.contains(&next));
-        let jump = jump
-            .filter(|word| matches!(Op::from_number(word.op()), Op::JumpIfTrue | Op::JumpIfFalse));
-        let Some(jump) = jump else {
-            return self.push_outcome(index, operation, outcome, slow);
+        let outcome = match self.identity(a, b) {
+            Some(outcome) => outcome,
+            None => {
+                self.settle(2);
+                let (x, y) = (self.oop(a), self.oop(b));
+                let same = self.b.ins().icmp(IntCC::Equal, x, y);
+                if !is_immediate(a) && !is_immediate(b) {
+                    let vm = self.vm_value();
+                    let flag = cranelift_codegen::ir::types::I8;
+                    let forwarders = self.load_as(flag, vm, vm_offset::HAS_FORWARDERS);
+                    let other = self.b.ins().bxor_imm_u(same, 1);
+                    let unsure = self.b.ins().band(other, forwarders);
+                    let exit = self.exit(index);
+                    self.go_on_unless(unsure, exit);
+                }
+                Def::Boolean(same)
+            }
         };
-        let target = (next as i64 + 1 + i64::from(jump.c())) as usize;
-        let parting = (self.slots.clone(), self.receiver);
-        self.slots.truncate(self.slots.len() - 2);
-        let jumps = match Op::from_number(jump.op()) {
-            Op::JumpIfTrue => outcome,
-            _ => self.builder.ins().icmp_imm_u(IntCC::Equal, outcome, 0),
-        };
-        self.branch(next, jump, jumps);
-        (self.slots, self.receiver) = parting;
-        self.aside(slow, |compiler| {
-            compiler.interpret(index, operation);
-            // The interpreter has done the jump as well.
-            compiler.slots.truncate(compiler.slots.len() - 2);
-            let ip = compiler.load(compiler.vm, vm_offset::IP);
-            let taken = compiler.ip(target);
-            let jumped = compiler.icmp(Compare::Same, ip, taken);
-            compiler.branch(next, jump, jumped);
-        });
-        // The jump has been done.
-        self.ended = true;
+        self.drop_operands(2);
+        let outcome = if wanted { outcome } else { self.negated(outcome) };
+        self.push(outcome);
     }
 
-    fn push_outcome(&mut self, index: usize, operation: Op, outcome: Value, slow: Block) {
-        let join = self.builder.create_block();
-        let result = self.builder.append_block_param(join, types::I64);
-        let (yes, no) = (self.load(self.vm, vm_offset::TRUE), self.load(self.vm, vm_offset::FALSE));
-        let value = self.builder.ins().select(outcome, yes, no);
-        self.builder.ins().jump(join, &[value.into()]);
-        self.join_interpreted(index, operation, slow, join);
-        self.push(result);
+    /// Whether two values are one object, where that is known at once.
+    fn identity(&mut self, a: Def, b: Def) -> Option<Def> {
+        let boolean = |same: bool| if same { Def::True } else { Def::False };
+        let constant =
+            |def: Def| matches!(def, Def::Nil | Def::True | Def::False | Def::Integer(_) | Def::Character(_));
+        match (a, b) {
+            (Def::Closure(x), Def::Closure(y)) => Some(boolean(x == y)),
+            (Def::Closure(_), other) | (other, Def::Closure(_)) if constant(other) => Some(Def::False),
+            (x, y) if constant(x) && constant(y) => Some(boolean(x == y)),
+            _ => None,
+        }
     }
 
-    /// `at:` of an Array; the interpreter does that of others.
-    fn at(&mut self, index: usize) {
-        let (array, at) = (self.peek(1), self.peek(0));
-        let (slow, join) = (self.builder.create_block(), self.builder.create_block());
-        let result = self.builder.append_block_param(join, types::I64);
-        let tag = self.builder.ins().band_imm_u(array, 7);
-        self.branch_to(slow, Compare::Other, tag, 0);
-        let integer = self.builder.ins().band_imm_u(at, INTEGER_BIT);
-        self.branch_to(slow, Compare::Same, integer, 0);
-        let address = self.address(array);
-        let header = self.load(address, 0);
-        let code = self.cached_code(index, header, slow);
-        let primitive = self.builder.ins().uload16(
-            types::I64,
-            MemFlagsData::trusted(),
-            code,
-            code_offset::PRIMITIVE as i32,
-        );
-        self.branch_to(slow, Compare::Other, primitive, AT);
-        let format = self.builder.ins().ushr_imm_s(header, i64::from(FORMAT_SHIFT));
-        let format = self.builder.ins().band_imm_u(format, FORMAT_MASK as i64);
-        self.branch_to(slow, Compare::Other, format, i64::from(Format::INDEXABLE.bits()));
-        let slots = self.builder.ins().ushr_imm_s(header, i64::from(SLOTS_SHIFT));
-        self.branch_to(slow, Compare::Same, slots, OVERFLOW_SLOTS as i64);
-        let place = self.builder.ins().ushr_imm_s(at, 3);
-        let place = self.builder.ins().iadd_imm_s(place, -1);
-        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, place, slots);
-        self.branch_to(slow, Compare::Other, outside, 0);
-        let bytes = self.builder.ins().ishl_imm_s(place, 3);
-        let element = self.builder.ins().iadd(address, bytes);
-        let value = self.load(element, field(0));
-        self.builder.ins().jump(join, &[value.into()]);
-        self.join_interpreted(index, Op::At, slow, join);
-        self.push(result);
+    /// The other Boolean.
+    pub(super) fn negated(&mut self, def: Def) -> Def {
+        match def {
+            Def::True => Def::False,
+            Def::False => Def::True,
+            def => {
+                let truth = self.truth(def);
+                Def::Boolean(self.b.ins().bxor_imm_u(truth, 1))
+            }
+        }
     }
 
-    /// Go to `block` when the comparison of `value` with `number` holds.
-    pub(super) fn branch_to(&mut self, block: Block, compare: Compare, value: Value, number: i64) {
-        let holds = self.builder.ins().icmp_imm_u(compare.condition(), value, number);
-        let usual = self.builder.create_block();
-        self.builder.ins().brif(holds, block, &[], usual, &[]);
-        self.builder.switch_to_block(usual);
+    /// A Boolean as 0 or 1.
+    pub(super) fn truth(&mut self, def: Def) -> Value {
+        let kind = cranelift_codegen::ir::types::I8;
+        match def {
+            Def::Boolean(value) => value,
+            Def::True => self.b.ins().iconst(kind, 1),
+            _ => self.b.ins().iconst(kind, 0),
+        }
     }
 }
+
+/// Whether a value is no pointer to an object for sure.
+fn is_immediate(def: Def) -> bool {
+    let class = match def.kind() {
+        Kind::Class(class) => class < 8,
+        kind => kind == Kind::Integer,
+    };
+    class || matches!(def, Def::Integer(_) | Def::Character(_))
+}
+
+/// What a comparison of SmallIntegers tests.
+pub(super) fn condition_of(operation: Op) -> Option<IntCC> {
+    Some(match operation {
+        Op::Less => IntCC::SignedLessThan,
+        Op::Greater => IntCC::SignedGreaterThan,
+        Op::LessOrEqual => IntCC::SignedLessThanOrEqual,
+        Op::GreaterOrEqual => IntCC::SignedGreaterThanOrEqual,
+        Op::Equal => IntCC::Equal,
+        Op::NotEqual => IntCC::NotEqual,
+        _ => return None,
+    })
+}
+

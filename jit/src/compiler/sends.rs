@@ -1,252 +1,292 @@
-//! Sends, through the inline caches of the interpreter. What those do not know yet, and what takes
-//! more than a frame, a primitive or a variable, the interpreter does: native code leaves, and is entered again
-//! after the send.
+//! Sends: which classes are expected, what is found for them, and what becomes of that.
 
-use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use rowel_interpreter::code::{Action, CodeRef};
-use rowel_interpreter::frame;
-use rowel_interpreter::native::{code_offset, vm_offset};
-use rowel_interpreter::operation::{Operation as Op, Word};
-use rowel_objmem::Oop;
-use rowel_objmem::header::CLASS_INDEX_MASK;
-use rowel_objmem::layout::special;
+use rowel_interpreter::lookup::Lookup;
+use rowel_interpreter::operation::{Operation as Op, Word, selector};
+use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index, special};
+use rowel_objmem::{ClassIndex, Oop};
 
-use super::state::slot_offset;
-use super::{Compare, Compiler, SEND_WORDS};
-use crate::runtime;
+use super::blocks::Edge;
+use super::state::{Def, Kind};
+use super::{Compiler, Site};
+
+/// So many classes are told apart in line.
+const MOST_CLASSES: usize = 4;
 
 impl Compiler<'_> {
-    /// A send: what its inline cache knows now in line, else by a call.
-    pub(super) fn send(&mut self, index: usize, operation: Op, word: Word) {
+    /// The send at `index`.
+    pub(super) fn send(&mut self, index: usize, word: Word) {
         let num_args = usize::from(word.a());
-        let known = self.code.ip_at(index).cached_code();
-        let action = known.map(|code| code.get().action);
-        for depth in 0..=num_args {
-            self.peek(depth);
-        }
-        // What is known where the paths part.
-        let parting = (self.slots.clone(), self.receiver);
-        let (slow, join) = (self.builder.create_block(), self.builder.create_block());
-        let result = self.builder.append_block_param(join, types::I64);
-        let value = match (operation, known, action) {
-            (Op::SendQuick, Some(code), Some(action)) if !self.is_context_class(index) => {
-                self.check_code(index, num_args, code, slow);
-                let value = self.quick(action);
-                // After the other path, everything is in the frame.
-                self.flush();
-                Some(value)
-            }
-            (Op::SendPrimitive, Some(code), Some(Action::Value(_))) => {
-                self.check_code(index, num_args, code, slow);
-                Some(self.primitive(index, num_args, code))
-            }
-            (Op::SendEvaluate, Some(code), Some(Action::Evaluate)) => {
-                self.check_code(index, num_args, code, slow);
-                Some(self.evaluate(index, num_args, code))
-            }
-            (Op::Send, Some(code), Some(Action::Activate)) => {
-                self.check_code(index, num_args, code, slow);
-                Some(self.method(index, num_args, code))
-            }
-            _ => {
-                self.builder.ins().jump(slow, &[]);
-                None
-            }
-        };
-        if let Some(value) = value {
-            self.builder.ins().jump(join, &[value.into()]);
-        }
-        (self.slots, self.receiver) = parting;
-        self.aside(slow, |compiler| {
-            let value = compiler.send_slowly(index, num_args);
-            compiler.builder.ins().jump(join, &[value.into()]);
-        });
-        self.builder.switch_to_block(join);
-        self.slots.truncate(self.slots.len() - 1 - num_args);
-        self.forget();
-        self.push(result);
-    }
-
-    /// The class index of `object`.
-    fn class_index(&mut self, object: Value) -> Value {
-        let (pointer, join) = (self.builder.create_block(), self.builder.create_block());
-        let class = self.builder.append_block_param(join, types::I64);
-        let tag = self.builder.ins().band_imm_u(object, 7);
-        self.builder.ins().brif(tag, join, &[tag.into()], pointer, &[]);
-        self.builder.switch_to_block(pointer);
-        let address = self.address(object);
-        let header = self.load(address, 0);
-        let index = self.builder.ins().band_imm_u(header, CLASS_INDEX_MASK as i64);
-        self.builder.ins().jump(join, &[index.into()]);
-        self.builder.switch_to_block(join);
-        class
-    }
-
-    /// Word `offset` of the inline cache of the send at `index`.
-    fn cache_word(&mut self, index: usize, offset: usize) -> Value {
-        let address = self.ip(index);
-        self.load(address, 8 * offset)
-    }
-
-    /// What the inline cache at `index` has for the object with `header`; `slow` when it does not know.
-    pub(super) fn cached_code(&mut self, index: usize, header: Value, slow: Block) -> Value {
-        let class = self.builder.ins().band_imm_u(header, CLASS_INDEX_MASK as i64);
-        let cached = self.cache_word(index, 1);
-        let other = self.icmp(Compare::Other, class, cached);
-        self.branch_to(slow, Compare::Other, other, 0);
-        self.cache_word(index, 2)
-    }
-
-    /// Go to `slow` unless the inline cache of the send at `index` has `code` for the receiver.
-    fn check_code(&mut self, index: usize, num_args: usize, code: CodeRef, slow: Block) {
-        self.known.push(code);
         let receiver = self.peek(num_args);
-        let class = self.class_index(receiver);
-        let cached = self.cache_word(index, 1);
-        let other = self.icmp(Compare::Other, class, cached);
-        self.branch_to(slow, Compare::Other, other, 0);
-        let cached = self.cache_word(index, 2);
-        let code = self.constant(code.to_word());
-        let other = self.icmp(Compare::Other, cached, code);
-        self.branch_to(slow, Compare::Other, other, 0);
-    }
-
-    fn quick(&mut self, action: Action) -> Value {
-        let receiver = self.peek(0);
-        match action {
-            Action::AnswerVariable(slot) => self.fetch(receiver, usize::from(slot)),
-            Action::AnswerInteger(value) => self.constant(Oop::small_integer(i64::from(value)).0),
-            Action::AnswerSpecial(which) => {
-                let offset = match usize::from(which) {
-                    special::TRUE => vm_offset::TRUE,
-                    special::FALSE => vm_offset::FALSE,
-                    _ => vm_offset::NIL,
-                };
-                self.load(self.vm, offset)
-            }
-            _ => receiver,
+        let selector = self.selector(word);
+        self.rely_on_selector(selector);
+        let classes = self.classes_seen(index);
+        let general = self.is_general(index);
+        if classes.is_empty() && !general {
+            // It has not been executed yet.
+            return if self.setting.eager {
+                let operands = self.take_operands(num_args);
+                self.call_any(index, &operands);
+            } else {
+                self.leave(index);
+            };
         }
+        if word.c() == selector::SUPER {
+            return self.send_super(index, selector, num_args);
+        }
+        if let Some(class) = self.class_known(receiver) {
+            return self.send_to_known(index, class, selector, num_args);
+        }
+        if classes.is_empty() || classes.len() > MOST_CLASSES {
+            let operands = self.take_operands(num_args);
+            return self.call_any(index, &operands);
+        }
+        self.send_to_seen(index, &classes, selector, num_args, general);
     }
 
-    /// Whether the inline cache at `index` knows contexts, whose variables are in frames.
-    fn is_context_class(&self, index: usize) -> bool {
-        let context = rowel_objmem::layout::class_index::METHOD_CONTEXT;
-        self.code.ip_at(index).cached_class() == u64::from(context.0)
-    }
-
-    fn primitive(&mut self, index: usize, num_args: usize, code: CodeRef) -> Value {
-        self.flush();
-        let (ip, sp) = (self.ip(index + SEND_WORDS), self.sp());
-        let (code, args) = (self.constant(code.to_word()), self.constant(num_args as u64));
-        let function = runtime::primitive as *const () as usize;
-        let value = self.call(function, &[self.vm, ip, sp, self.fp, code, args]);
-        self.leave_chain(value);
-        value
-    }
-
-    fn evaluate(&mut self, index: usize, num_args: usize, code: CodeRef) -> Value {
-        self.flush();
-        let (ip, sp) = (self.ip(index + SEND_WORDS), self.sp());
-        let (code, args) = (self.constant(code.to_word()), self.constant(num_args as u64));
-        let function = runtime::evaluate as *const () as usize;
-        let entry = self.call(function, &[self.vm, ip, sp, self.fp, code, args]);
-        self.leave_chain(entry);
-        let entry = self.builder.ins().iadd_imm_s(entry, -1);
-        self.call_made(entry)
-    }
-
-    /// A send that makes a frame of `code`. The native code of what has none leaves.
-    fn method(&mut self, index: usize, num_args: usize, code: CodeRef) -> Value {
-        let operands: Vec<Value> = (0..=num_args).rev().map(|depth| self.peek(depth)).collect();
-        let first = self.slots.len() - 1 - num_args;
-        let kept = self.slots.split_off(first);
-        self.flush();
-        self.slots.extend(kept);
-        let fp = self.lay_frame(index, first, code, &operands);
-        let zero = self.constant(0);
-        let code = self.constant(code.to_word());
-        let value = self.call_native(code, fp, zero);
-        self.leave_chain(value);
-        value
-    }
-
-    /// Any send.
-    fn send_slowly(&mut self, index: usize, num_args: usize) -> Value {
-        self.flush();
-        let (ip, sp) = (self.ip(index), self.sp());
-        let sent = self.call(runtime::send as *const () as usize, &[self.vm, ip, sp, self.fp]);
-        self.leave_chain(sent);
-        let (answered, join) = (self.builder.create_block(), self.builder.create_block());
-        let result = self.builder.append_block_param(join, types::I64);
-        self.branch_to(answered, Compare::Same, sent, 1);
-        let entry = self.builder.ins().iadd_imm_s(sent, -2);
-        let value = self.call_made(entry);
-        self.builder.ins().jump(join, &[value.into()]);
-        self.builder.switch_to_block(answered);
-        let first = self.slots.len() - 1 - num_args;
-        let value = self.load(self.frame, slot_offset(first));
-        self.builder.ins().jump(join, &[value.into()]);
-        self.builder.switch_to_block(join);
-        result
-    }
-
-    /// Call the native code of the frame that the VM's registers tell, from `entry` on.
-    fn call_made(&mut self, entry: Value) -> Value {
-        let made = self.load(self.vm, vm_offset::FP);
-        let address = self.address(made);
-        let code = self.load(address, frame::CODE as usize);
-        let value = self.call_native(code, made, entry);
-        self.leave_chain(value);
-        value
-    }
-
-    /// Write the frame of `code` over slot `first`, where the receiver is; answers where it is.
-    fn lay_frame(
+    /// A send to a receiver of one of `classes`, or else of any.
+    fn send_to_seen(
         &mut self,
         index: usize,
-        first: usize,
-        code: CodeRef,
-        operands: &[Value],
-    ) -> Value {
-        let temps = usize::from(code.get().num_temps).saturating_sub(operands.len() - 1);
-        let code = self.constant(code.to_word());
-        let resume = self.ip(index + SEND_WORDS);
-        self.store(resume, self.frame, frame::SAVED_PC as usize);
-        let at = slot_offset(first);
-        let method = self.load(code, code_offset::METHOD);
-        let (zero, nil) = (self.constant(0), self.load(self.vm, vm_offset::NIL));
-        let header = [
-            (frame::CALLER_FP, self.fp),
-            (frame::METHOD, method),
-            (frame::CODE, code),
-            (frame::CONTEXT, zero),
-            (frame::CLOSURE, zero),
-        ];
-        for (offset, value) in header {
-            self.store(value, self.frame, at + offset as usize);
+        classes: &[u32],
+        selector: Oop,
+        num_args: usize,
+        general: bool,
+    ) {
+        let last_resort = general || classes.len() > 1;
+        let mut paths: Vec<Edge> = Vec::new();
+        for (place, &class) in classes.iter().enumerate() {
+            let is_last = place + 1 == classes.len();
+            let other = if is_last && !last_resort { self.exit(index) } else { self.b.create_block() };
+            let state = self.state.clone();
+            let receiver = self.peek(num_args);
+            self.need_class(receiver, class, other);
+            let here = self.exit_here;
+            self.send_to_known(index, class, selector, num_args);
+            if !self.ended {
+                paths.push(self.edge());
+            }
+            if !is_last || last_resort {
+                self.resume(Edge { block: other, state });
+                self.exit_here = if is_last { None } else { here };
+            } else {
+                self.ended = true;
+            }
         }
-        for (place, value) in operands.iter().enumerate() {
-            self.store(*value, self.frame, at + frame::RECEIVER as usize + 8 * place);
+        if last_resort {
+            let operands = self.take_operands(num_args);
+            self.call_any(index, &operands);
+            paths.push(self.edge());
         }
-        for place in 0..temps {
-            self.store(nil, self.frame, at + slot_offset(operands.len() - 1 + place));
+        if paths.is_empty() {
+            self.ended = true;
+        } else {
+            self.merge(paths);
         }
-        self.builder.ins().iadd_imm_s(self.fp, at as i64)
     }
 
-    /// Call the native code of `code` for the frame at `fp`.
-    fn call_native(&mut self, code: Value, fp: Value, entry: Value) -> Value {
-        let native = self.load(code, code_offset::NATIVE);
-        let signature = super::signature(self.convention, 4, true);
-        let signature = self.builder.import_signature(signature);
-        let arguments = [self.vm, self.base, fp, entry];
-        let call = self.builder.ins().call_indirect(signature, native, &arguments);
-        self.builder.inst_results(call)[0]
+    /// Whether guards of the operation at `index` have failed too often.
+    pub(super) fn is_general(&mut self, index: usize) -> bool {
+        let site = Site::new(self.state.top().code, index);
+        self.profile.general.contains(&site)
     }
 
-    /// Leave when what was called has left.
-    fn leave_chain(&mut self, value: Value) {
-        let left = self.builder.ins().icmp_imm_u(Compare::Same.condition(), value, 0);
-        self.unlikely(left, |compiler| compiler.answer_leaving());
+    /// The class index of `def`, if that is sure.
+    fn class_known(&self, def: Def) -> Option<u32> {
+        Some(match def {
+            Def::Closure(number) => self.closure_class(number),
+            Def::Nil => self.class_of(self.vm.heap.nil()),
+            Def::True => self.class_of(self.vm.heap.true_object()),
+            Def::False => self.class_of(self.vm.heap.false_object()),
+            Def::Float(_) => SMALL_FLOAT_CLASS_INDEX,
+            def => match def.kind() {
+                Kind::Integer => 1,
+                Kind::Class(class) => class,
+                Kind::Any => return None,
+            },
+        })
+    }
+
+    fn class_of(&self, object: Oop) -> u32 {
+        self.vm.heap.class_index(object).0
+    }
+
+    /// The classes that the send at `index` has seen, as far as that is known.
+    pub(super) fn classes_seen(&mut self, index: usize) -> Vec<u32> {
+        let code = self.state.top().code;
+        let site = Site::new(code, index);
+        let mut classes = Vec::new();
+        let mut note = |class: u64| {
+            let class = class as u32;
+            if class != 0 && !classes.contains(&class) {
+                classes.push(class);
+            }
+        };
+        if let Some(pic) = self.profile.known_pic(site) {
+            pic.classes().for_each(&mut note);
+            if pic.missed.get() > 0 {
+                // Too many.
+                return vec![0; MOST_CLASSES + 1];
+            }
+        }
+        note(code.ip_at(index).cached_class());
+        let heap = &self.vm.heap;
+        classes.retain(|class| heap.class_at(ClassIndex(*class)) != heap.nil());
+        classes
+    }
+
+    /// The selector of a send.
+    pub(super) fn selector(&mut self, word: Word) -> Oop {
+        match word.c() {
+            selector::SPECIAL => self.vm.special_selector(usize::from(word.b())),
+            _ => self.literal_oop(usize::from(word.b())),
+        }
+    }
+
+    /// What `selector` finds in `class`; `None` where a send would not just run a method.
+    fn find(&mut self, class: Oop, selector: Oop, num_args: usize) -> Option<CodeRef> {
+        let found = rowel_interpreter::lookup::lookup(&self.vm.heap, class, selector);
+        let Lookup::Found { method, .. } = found else { return None };
+        if !rowel_interpreter::method::is_well_formed(self.vm.heap.memory(), method) {
+            return None;
+        }
+        let code = self.code_for(method);
+        (usize::from(code.get().num_args) == num_args).then_some(code)
+    }
+
+    /// The translation of `method`.
+    pub(super) fn code_for(&mut self, method: Oop) -> CodeRef {
+        let code = self.vm.code_for(method);
+        // The tier is not there to be told while it compiles.
+        self.setting.stubs.attach(code);
+        code
+    }
+
+    /// A send to a receiver of the class with index `class`.
+    fn send_to_known(&mut self, index: usize, class: u32, selector: Oop, num_args: usize) {
+        let object = self.vm.heap.class_at(ClassIndex(class));
+        let found = self.find(object, selector, num_args);
+        self.send_found(index, found, Some(class), num_args);
+    }
+
+    fn send_super(&mut self, index: usize, selector: Oop, num_args: usize) {
+        let method = self.state.top().code.get().method;
+        let above = self.vm.class_above(method);
+        let found = self.find(above, selector, num_args);
+        self.send_found(index, found, None, num_args);
+    }
+
+    /// What a send does that has found `found` for sure.
+    fn send_found(
+        &mut self,
+        index: usize,
+        found: Option<CodeRef>,
+        class: Option<u32>,
+        num_args: usize,
+    ) {
+        let Some(code) = found else {
+            let operands = self.take_operands(num_args);
+            return self.call_any(index, &operands);
+        };
+        match code.get().action {
+            Action::AnswerReceiver
+            | Action::AnswerSpecial(_)
+            | Action::AnswerInteger(_)
+            | Action::AnswerVariable(_) => self.quick(index, code, class),
+            Action::Evaluate => self.evaluate(index, code, num_args),
+            Action::Value(_) => {
+                if class.is_some_and(|class| self.intrinsic(index, code, class, num_args)) {
+                    return;
+                }
+                let operands = self.take_operands(num_args);
+                self.call_code(index, code, &operands);
+            }
+            _ => {
+                let operands = self.take_operands(num_args);
+                if self.is_inlined(code, &operands) {
+                    self.inline_method(index, code, operands);
+                } else {
+                    self.call_code(index, code, &operands);
+                }
+            }
+        }
+    }
+
+    fn quick(&mut self, index: usize, code: CodeRef, class: Option<u32>) {
+        self.rely_on(code);
+        let context = class_index::METHOD_CONTEXT.0;
+        if let Action::AnswerVariable(slot) = code.get().action {
+            let sure = class.is_some_and(|class| {
+                class != context && self.has_slot(class, usize::from(slot))
+            });
+            if !sure {
+                let operands = self.take_operands(0);
+                return self.call_code(index, code, &operands);
+            }
+            let receiver = self.peek(0);
+            let receiver = self.oop(receiver);
+            self.drop_operands(1);
+            let value = self.fetch(receiver, usize::from(slot));
+            return self.push_oop(value);
+        }
+        let receiver = self.peek(0);
+        self.drop_operands(1);
+        self.push(match code.get().action {
+            Action::AnswerInteger(value) => Def::Integer(i64::from(value)),
+            Action::AnswerSpecial(which) => match usize::from(which) {
+                special::TRUE => Def::True,
+                special::FALSE => Def::False,
+                _ => Def::Nil,
+            },
+            _ => receiver,
+        });
+    }
+
+    /// A send that evaluates a closure.
+    fn evaluate(&mut self, index: usize, code: CodeRef, num_args: usize) {
+        self.rely_on(code);
+        let operands = self.take_operands(num_args);
+        if let Def::Closure(number) = operands.receiver
+            && evaluates_plainly(code.get().primitive)
+            && self.is_block_inlined(number, num_args)
+        {
+            return self.inline_block(index, number, &operands);
+        }
+        if evaluates_plainly(code.get().primitive) {
+            self.call_block(index, code, &operands);
+        } else {
+            self.call_code(index, code, &operands);
+        }
+    }
+
+    /// A send of the special selector of the operation at `index`, whose operands are there.
+    pub(super) fn send_operation(&mut self, index: usize, num_args: usize) {
+        let operands = self.take_operands(num_args);
+        self.call_any(index, &operands);
+    }
+
+    /// Whether every instance of the class with index `class` has slot `index`.
+    pub(super) fn has_slot(&self, class: u32, index: usize) -> bool {
+        self.vm.instance_slots(ClassIndex(class)).is_some_and(|slots| index < slots)
+    }
+
+    /// Whether the operation has seen what its own cache tells.
+    pub(super) fn cached_class(&mut self, index: usize) -> u32 {
+        self.state.top().code.ip_at(index).cached_class() as u32
+    }
+
+    /// `operation` at `index`, sent where it is not done in line: a block for that, and what to do there.
+    pub(super) fn otherwise(&mut self, index: usize) -> super::arithmetic::Otherwise {
+        if self.is_general(index) || self.setting.eager {
+            super::arithmetic::Otherwise::Send(self.b.create_block(), Box::new(self.state.clone()))
+        } else {
+            super::arithmetic::Otherwise::Leave(self.exit(index))
+        }
     }
 }
+
+/// Whether the primitive evaluates a closure with the arguments of the send.
+fn evaluates_plainly(primitive: u16) -> bool {
+    matches!(primitive, 201..=205 | 207 | 209 | 221 | 222) && primitive != 206
+}
+

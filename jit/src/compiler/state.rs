@@ -1,133 +1,200 @@
-//! What is known of the frame where the code under way stands: which slots are in SSA values.
+//! What is known where the code under way stands: the frames of the unit, inlined ones too, and where the
+//! value of each argument, temporary and operand is.
 
-use cranelift_codegen::ir::{Block, InstBuilder, Value};
+use cranelift_codegen::ir::Value;
+use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::frame::{self, WORD};
-use rowel_interpreter::native::vm_offset;
-use rowel_interpreter::operation::Operation as Op;
+use rowel_objmem::layout::SMALL_FLOAT_CLASS_INDEX;
 
-use super::{Compare, Compiler};
-use crate::runtime;
+/// What is known of an oop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing.
+    Any,
+    /// It is a SmallInteger.
+    Integer,
+    /// The class index of its class; it is no SmallInteger.
+    Class(u32),
+}
 
-/// Where the value of an argument, temporary or operand is.
+impl Kind {
+    /// What is known of a value that is the one or the other.
+    pub(super) fn join(self, other: Kind) -> Kind {
+        if self == other { self } else { Kind::Any }
+    }
+}
+
+/// A value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Def {
+    /// An oop.
+    Oop(Value, Kind),
+    /// A SmallInteger.
+    Integer(i64),
+    /// A Character.
+    Character(u32),
+    /// true.
+    True,
+    /// false.
+    False,
+    /// nil.
+    Nil,
+    /// A Float, unboxed.
+    Float(Value),
+    /// A Boolean, as 0 or 1.
+    Boolean(Value),
+    /// A closure that may not have been made yet, by its number in [`State::closures`].
+    Closure(usize),
+    /// An oop that is in the frame only.
+    InFrame(Kind),
+}
+
+impl Def {
+    /// What is known of it as an oop.
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Def::Oop(_, kind) | Def::InFrame(kind) => kind,
+            Def::Integer(_) => Kind::Integer,
+            Def::Character(_) => Kind::Class(2),
+            _ => Kind::Any,
+        }
+    }
+
+    /// Whether it is a SmallInteger for sure.
+    pub(super) fn is_integer(self) -> bool {
+        self.kind() == Kind::Integer
+    }
+
+    /// Whether it is a Float for sure.
+    pub(super) fn is_float(self) -> bool {
+        matches!(self, Def::Float(_)) || self.kind() == Kind::Class(SMALL_FLOAT_CLASS_INDEX)
+    }
+
+    /// Whether it is a Boolean for sure.
+    pub(super) fn is_boolean(self) -> bool {
+        matches!(self, Def::Boolean(_) | Def::True | Def::False)
+    }
+}
+
+/// A place in a frame.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Slot {
-    /// In the frame only.
-    InFrame,
-    /// In the frame, and known.
-    Both(Value),
-    /// Known, and not in the frame yet.
-    Value(Value),
+pub(super) struct Slot {
+    /// Its value.
+    pub(super) def: Def,
+    /// Whether the value is in the frame.
+    pub(super) stored: bool,
+}
+
+impl Slot {
+    /// A slot whose value is in the frame only.
+    pub(super) const IN_FRAME: Slot = Slot { def: Def::InFrame(Kind::Any), stored: true };
+
+    /// A slot with a value that is not in the frame yet.
+    pub(super) fn new(def: Def) -> Slot {
+        Slot { def, stored: false }
+    }
+}
+
+/// A frame of the unit.
+#[derive(Clone, Debug)]
+pub(super) struct Activation {
+    /// What it runs.
+    pub(super) code: CodeRef,
+    /// Bytes from the unit's frame to this one.
+    pub(super) offset: usize,
+    pub(super) receiver: Slot,
+    /// Arguments, temporaries, operands.
+    pub(super) slots: Vec<Slot>,
+    /// The closure, where it is of a block.
+    pub(super) closure: Option<Def>,
+    /// Whether its header has been written.
+    pub(super) laid: bool,
+    /// The word where it goes on after the call under way.
+    pub(super) resume: usize,
+    /// The level of the frame that the block's closure was made in, if that is of the unit.
+    pub(super) outer: Option<usize>,
+}
+
+/// A closure that is made only when somebody needs it as an object.
+#[derive(Clone, Debug)]
+pub(super) struct VirtualClosure {
+    /// The level of the frame that makes it.
+    pub(super) outer: usize,
+    /// The word that makes it.
+    pub(super) word: usize,
+    /// What holds its code, and the word where that starts.
+    pub(super) block: (CodeRef, usize),
+    pub(super) num_args: usize,
+    pub(super) copied: Vec<Def>,
+    /// Whether it is a FullBlockClosure.
+    pub(super) full: bool,
+    /// Whether the frame that made it has returned.
+    pub(super) gone: bool,
+    /// The object, when there is one.
+    pub(super) made: Option<Value>,
+}
+
+/// All that is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    /// The frames, outermost first.
+    pub(super) frames: Vec<Activation>,
+    pub(super) closures: Vec<VirtualClosure>,
+    /// Floats that have been boxed, and their oops: boxed again they would be other objects.
+    pub(super) boxed: Vec<(Value, Value)>,
+}
+
+impl State {
+    /// The innermost frame.
+    pub(super) fn top(&mut self) -> &mut Activation {
+        self.frames.last_mut().expect("a unit has a frame")
+    }
+
+    /// The frames from `level` on are gone: nothing refers to the closures that were made in them.
+    pub(super) fn forget_closures(&mut self, level: usize) {
+        for closure in &mut self.closures {
+            closure.gone |= closure.outer >= level;
+        }
+        while self.closures.last().is_some_and(|closure| closure.gone) {
+            self.closures.pop();
+        }
+    }
+
+    /// Everywhere where `value` is, it is known to be of this kind from now on.
+    pub(super) fn refine(&mut self, value: Value, kind: Kind) {
+        for frame in &mut self.frames {
+            for slot in frame.slots.iter_mut().chain(Some(&mut frame.receiver)) {
+                if let Def::Oop(other, known) = &mut slot.def
+                    && *other == value
+                {
+                    *known = kind;
+                }
+            }
+        }
+        for closure in &mut self.closures {
+            for def in &mut closure.copied {
+                if let Def::Oop(other, known) = def
+                    && *other == value
+                {
+                    *known = kind;
+                }
+            }
+        }
+    }
+
+    /// After a call: what is in frames is taken from there, when it is needed again.
+    pub(super) fn after_call(&mut self) {
+        for frame in &mut self.frames {
+            for slot in frame.slots.iter_mut().chain(Some(&mut frame.receiver)) {
+                if let Slot { def: Def::Oop(_, kind), stored: true } = *slot {
+                    slot.def = Def::InFrame(kind);
+                }
+            }
+        }
+    }
 }
 
 /// Byte offset of slot `index` in a frame.
 pub(super) fn slot_offset(index: usize) -> usize {
     (frame::FIRST_TEMP + index as u64 * WORD) as usize
-}
-
-impl Compiler<'_> {
-    /// The value of slot `index`.
-    pub(super) fn slot(&mut self, index: usize) -> Value {
-        match self.slots[index] {
-            Slot::Both(value) | Slot::Value(value) => value,
-            Slot::InFrame => {
-                let value = self.load(self.frame, slot_offset(index));
-                self.slots[index] = Slot::Both(value);
-                value
-            }
-        }
-    }
-
-    pub(super) fn push(&mut self, value: Value) {
-        self.slots.push(Slot::Value(value));
-    }
-
-    /// The operand `depth` below the top.
-    pub(super) fn peek(&mut self, depth: usize) -> Value {
-        self.slot(self.slots.len() - 1 - depth)
-    }
-
-    pub(super) fn receiver(&mut self) -> Value {
-        match self.receiver {
-            Some(value) => value,
-            None => {
-                let value = self.load(self.frame, frame::RECEIVER as usize);
-                self.receiver = Some(value);
-                value
-            }
-        }
-    }
-
-    /// Put everything into the frame.
-    pub(super) fn flush(&mut self) {
-        for index in 0..self.slots.len() {
-            if let Slot::Value(value) = self.slots[index] {
-                self.store(value, self.frame, slot_offset(index));
-                self.slots[index] = Slot::Both(value);
-            }
-        }
-    }
-
-    /// Objects may have moved, and temporaries may have changed.
-    pub(super) fn forget(&mut self) {
-        self.slots.fill(Slot::InFrame);
-        self.receiver = None;
-    }
-
-    /// Emit code for what rarely happens into a block of its own; what is known stays as it is. The block
-    /// before is complete, and the caller begins another one.
-    pub(super) fn aside(&mut self, block: Block, emit: impl FnOnce(&mut Self)) {
-        let (slots, receiver) = (self.slots.clone(), self.receiver);
-        self.builder.switch_to_block(block);
-        self.builder.set_cold_block(block);
-        emit(self);
-        (self.slots, self.receiver) = (slots, receiver);
-    }
-
-    /// Go on in a new block unless `condition` holds; then in one that `emit` fills.
-    pub(super) fn unlikely(&mut self, condition: Value, emit: impl FnOnce(&mut Self)) {
-        let (rare, usual) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.ins().brif(condition, rare, &[], usual, &[]);
-        self.aside(rare, emit);
-        self.builder.switch_to_block(usual);
-    }
-
-    /// Leave before word `index` when `condition` holds.
-    pub(super) fn leave_if(&mut self, condition: Value, index: usize) {
-        self.unlikely(condition, |compiler| compiler.leave(index));
-    }
-
-    /// Have the interpreter go on at word `index`, where everything is as is known here.
-    pub(super) fn leave(&mut self, index: usize) {
-        self.flush();
-        let (ip, sp) = (self.ip(index), self.sp());
-        self.store(ip, self.vm, vm_offset::IP);
-        self.store(sp, self.vm, vm_offset::SP);
-        self.store(self.fp, self.vm, vm_offset::FP);
-        self.answer_leaving();
-    }
-
-    /// Leave, the registers saying where the interpreter goes on.
-    pub(super) fn answer_leaving(&mut self) {
-        let zero = self.constant(0);
-        self.builder.ins().return_(&[zero]);
-    }
-
-    /// Where the operands end.
-    pub(super) fn sp(&mut self) -> Value {
-        let offset = slot_offset(self.slots.len());
-        self.builder.ins().iadd_imm_s(self.fp, offset as i64)
-    }
-
-    /// Have the interpreter run the operation at word `index`, and leave when it does not go on in this
-    /// frame. Everything is in the frame afterwards.
-    pub(super) fn interpret(&mut self, index: usize, operation: Op) {
-        self.flush();
-        let (ip, sp) = (self.ip(index), self.sp());
-        let number = self.constant(operation as u64);
-        let function = runtime::run_operation as *const () as usize;
-        let done = self.call(function, &[self.vm, ip, sp, self.fp, number]);
-        let zero = self.constant(0);
-        let left = self.icmp(Compare::Same, done, zero);
-        self.unlikely(left, |compiler| compiler.answer_leaving());
-    }
 }

@@ -1,0 +1,293 @@
+//! From native code into the interpreter, and back.
+
+use std::sync::atomic::Ordering;
+
+use rowel_objmem::layout::class_index;
+use rowel_objmem::{Address, ClassIndex, Format, Oop};
+
+use crate::code::{Action, CodeRef, Ip};
+use crate::dispatch::{self, Leave, Step};
+use crate::frame::{self, WORD};
+use crate::layout::closure;
+use crate::machine::Machine;
+use crate::native::EntryKind;
+use crate::operation::{Operation, Word, selector};
+use crate::primitives::instance_specification;
+use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
+use crate::vm::Vm;
+
+/// So deep native code may run the interpreter, which runs native code.
+const MOST_NESTED: u32 = 200;
+
+/// A block as native code calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    /// The method that holds its code.
+    pub code: CodeRef,
+    /// Where in it the block starts.
+    pub word: usize,
+}
+
+impl Vm {
+    /// The code of the running frame.
+    pub fn running_code(&self) -> CodeRef {
+        CodeRef::from_word(self.frame_word(frame::CODE)).expect("a frame has code")
+    }
+
+    /// Run one operation of the frame at `fp`, which is at `ip` with its operands up to `sp`. Answers
+    /// whether the frame goes on; else native code has to leave.
+    pub fn run_operation(&mut self, operation: Operation, ip: Ip, sp: Address, fp: Address) -> bool {
+        self.registers.set(ip, sp, fp);
+        let mut machine = Machine::new(self);
+        let word = ip.word().with_op(operation);
+        let step = match machine.step(operation, word) {
+            Step::OtherStore => machine.store_otherwise(word),
+            step => step,
+        };
+        let (new_ip, new_sp, new_fp) = (machine.ip, machine.sp, machine.fp);
+        match step {
+            // A send has changed nothing: the interpreter does it.
+            Step::Send | Step::OtherSend | Step::OtherStore | Step::As(_) => false,
+            Step::Next | Step::Attend | Step::Leave(_) => {
+                self.registers.set(new_ip, new_sp, new_fp);
+                let goes_on = new_fp == fp && !self.leaving && !self.disturbed;
+                matches!(step, Step::Next) && goes_on
+            }
+        }
+    }
+
+    /// Do what a send does that has found `code`: receiver and `num_args` arguments are the operands up
+    /// to `sp` of the frame at `fp`, whose saved pc is where it goes on. Answers the value, or 0 when
+    /// native code has to leave.
+    pub fn execute_from_native(&mut self, code: CodeRef, sp: Address, fp: Address) -> Oop {
+        let num_args = usize::from(code.get().num_args);
+        self.set_waiting(sp, fp);
+        if let Action::Value(function) = code.get().action {
+            self.argument_count = num_args;
+            match function(self) {
+                Ok(value) if !self.disturbed => return value,
+                Ok(value) => {
+                    self.pop(num_args + 1);
+                    self.push(value);
+                    return Oop::ZERO;
+                }
+                Err(failure) => self.primitive_failed(code, num_args, failure),
+            }
+        } else {
+            self.execute(code, num_args);
+        }
+        let first = Address(sp.0 - (num_args as u64 + 1) * WORD);
+        self.finish(fp, first)
+    }
+
+    /// Send `selector` to the operands up to `sp`, as [`execute_from_native`](Self::execute_from_native).
+    pub fn send_from_native(
+        &mut self,
+        site: Ip,
+        num_args: usize,
+        sp: Address,
+        fp: Address,
+    ) -> Oop {
+        self.set_waiting(sp, fp);
+        self.send_from_site(site, site.word());
+        let first = Address(sp.0 - (num_args as u64 + 1) * WORD);
+        self.finish(fp, first)
+    }
+
+    /// Run a frame of `code` at `fp`, where native code has left its own frame as the caller, and receiver
+    /// and arguments.
+    pub fn interpret_from_native(&mut self, code: CodeRef, fp: Address) -> Oop {
+        let caller = Address(self.heap.load(fp.plus(frame::CALLER_FP)));
+        let (args, temps) = (u64::from(code.get().num_args), u64::from(code.get().num_temps));
+        let memory = self.heap.memory();
+        memory.store(fp.plus(frame::METHOD), code.get().method.0);
+        memory.store(fp.plus(frame::CODE), code.to_word());
+        memory.store(fp.plus(frame::CONTEXT), 0);
+        memory.store(fp.plus(frame::CLOSURE), 0);
+        let first = fp.plus(frame::FIRST_TEMP + args * WORD);
+        memory.fill(first, temps.saturating_sub(args), self.heap.nil().0);
+        let sp = fp.plus(frame::FIRST_TEMP + temps * WORD);
+        self.registers.set(code.ip_at(0), sp, fp);
+        self.with_tier(|tier, vm| tier.ran(vm, code));
+        self.finish(caller, fp)
+    }
+
+    /// What evaluates `block` with `num_args` arguments, when the cache knows.
+    pub fn block_code(&self, block: Oop, num_args: usize) -> Option<Block> {
+        let class = self.heap.class_index(block);
+        let (code, ip) = if class == class_index::BLOCK_CLOSURE {
+            let outer = self.heap.fetch(block, closure::OUTER_CONTEXT);
+            let count = self.heap.fetch(block, closure::NUM_ARGS);
+            if count != Oop::small_integer(num_args as i64) || !self.is_context(outer) {
+                return None;
+            }
+            let method = self.heap.fetch(outer, crate::layout::context::METHOD);
+            let start = self.heap.fetch(block, closure::START_PC);
+            let copied = self.heap.slot_count(block).saturating_sub(closure::FIRST_COPIED as u64);
+            self.blocks.get(method, start, num_args as u64 + copied)?
+        } else if class == class_index::FULL_BLOCK_CLOSURE {
+            let method = self.heap.fetch(block, closure::COMPILED_BLOCK);
+            let first = closure::FULL_FIRST_COPIED as u64;
+            let copied = self.heap.slot_count(block).saturating_sub(first);
+            let (code, ip) = self.blocks.get(method, Oop::ZERO, num_args as u64 + copied)?;
+            if usize::from(code.get().num_args) != num_args {
+                return None;
+            }
+            (code, ip)
+        } else {
+            return None;
+        };
+        Some(Block { code, word: code.index_of(ip) })
+    }
+
+    /// The native code of the closure `block` for `num_args` arguments; 0 when there is none.
+    pub fn block_address(&self, block: Oop, num_args: usize) -> u64 {
+        let Some(found) = self.block_code(block, num_args) else { return 0 };
+        let entry = found.code.get().native.entry_at(found.word);
+        let entry = entry.filter(|entry| entry.kind == EntryKind::Block);
+        let depth = num_args as u64 + self.copied_by_closure(block);
+        entry.filter(|entry| u64::from(entry.depth) == depth).map_or(0, |entry| entry.address)
+    }
+
+    /// How many values the closure `block` has copied.
+    pub fn copied_by_closure(&self, block: Oop) -> u64 {
+        let first = if self.heap.class_index(block) == class_index::BLOCK_CLOSURE {
+            closure::FIRST_COPIED
+        } else {
+            closure::FULL_FIRST_COPIED
+        };
+        self.heap.slot_count(block).saturating_sub(first as u64)
+    }
+
+    /// What the send `word` in `method` finds for `receiver`; `None` when that is no method with as many
+    /// arguments.
+    pub fn find_for_native(
+        &mut self,
+        method: CodeRef,
+        word: Word,
+        receiver: Oop,
+    ) -> Option<CodeRef> {
+        let index = usize::from(word.b());
+        let found = match word.c() {
+            selector::SPECIAL => self.special_selector(index),
+            _ => {
+                let memory = self.heap.memory();
+                self.heap.follow(crate::method::literal(memory, method.get().method, index))
+            }
+        };
+        let num_args = match Operation::from_number(word.op()) {
+            Operation::At => 1,
+            Operation::AtPut => 2,
+            Operation::Size => 0,
+            operation if operation.is_plain_send() => usize::from(word.a()),
+            _ => 1,
+        };
+        let code = self.find_code(self.heap.class_index(receiver), found).ok()?;
+        (usize::from(code.get().num_args) == num_args).then_some(code)
+    }
+
+    /// Make the closure that the operation at `maker` makes, in the frame at `fp`; its copied values are
+    /// undefined. Zero when there is no memory.
+    pub fn closure_from_native(&mut self, fp: Address, maker: Ip) -> Oop {
+        let word = maker.word();
+        let outer = self.marry(fp);
+        let full = word.op() == Operation::PushFullClosure as u8;
+        let (class, slots) = if full {
+            let slots = closure::FULL_FIRST_COPIED as u64 + u64::from(word.a());
+            (class_index::FULL_BLOCK_CLOSURE, slots)
+        } else {
+            (class_index::BLOCK_CLOSURE, closure::FIRST_COPIED as u64 + u64::from(word.b()))
+        };
+        let Some(made) = self.heap.allocate(class, Format::FIXED_INDEXABLE, slots) else {
+            return Oop::ZERO;
+        };
+        let memory = self.heap.memory();
+        let set = |slot, value| memory.store_unchecked(made, slot, value);
+        set(closure::OUTER_CONTEXT, outer);
+        if full {
+            let method = Oop(self.heap.load(fp.plus(frame::METHOD)));
+            let block = crate::method::literal(memory, method, usize::from(word.b()));
+            let block = memory.follow(block);
+            let num_args = crate::method::header(memory, block).num_args();
+            set(closure::COMPILED_BLOCK, block);
+            set(closure::NUM_ARGS, Oop::small_integer(num_args as i64));
+            set(closure::FULL_RECEIVER, Oop(self.heap.load(fp.plus(frame::RECEIVER))));
+        } else {
+            set(closure::START_PC, Oop::small_integer(i64::from(word.c()) + 1));
+            set(closure::NUM_ARGS, Oop::small_integer(i64::from(word.a())));
+        }
+        made
+    }
+
+    /// The Float `value`.
+    pub fn float_from_native(&mut self, value: f64) -> Oop {
+        self.float_object(value).unwrap_or_else(|_| self.out_of_memory("a Float"))
+    }
+
+    /// What instances of the class with this index have: named slots and format.
+    pub fn instance_shape(&self, class: ClassIndex) -> Option<(usize, Format)> {
+        let class = self.heap.class_at(class);
+        let (format, slots) = instance_specification(&self.heap, class)?;
+        Some((slots as usize, format))
+    }
+
+    /// The number of slots that every instance of the class with this index has.
+    pub fn instance_slots(&self, class: ClassIndex) -> Option<usize> {
+        let (slots, format) = self.instance_shape(class)?;
+        format.is_pointers().then_some(slots)
+    }
+
+    /// The registers for a frame whose native code waits.
+    fn set_waiting(&mut self, sp: Address, fp: Address) {
+        let ip = self.waiting_ip(fp);
+        self.registers.set(ip, sp, fp);
+    }
+
+    /// Where the frame at `fp`, whose native code waits, goes on: its saved pc, but for the landing.
+    fn waiting_ip(&self, fp: Address) -> Ip {
+        let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
+        let code = code.expect("a frame has code");
+        let ip = Ip::from_word(self.heap.load(fp.plus(frame::SAVED_PC)));
+        code.ip_at(code.index_of(ip))
+    }
+
+    /// Run until the frame at `fp`, whose native code waits, has the value of what it called on top of
+    /// its stack, in the word at `first`. Answers the value, or 0 when native code has to leave.
+    fn finish(&mut self, fp: Address, first: Address) -> Oop {
+        if self.leaving || self.panic.is_some() {
+            return Oop::ZERO;
+        }
+        if self.registers.fp != fp {
+            if self.disturbed || !self.runs_on(fp) {
+                return Oop::ZERO;
+            }
+            let outer = std::mem::replace(&mut self.waiting, fp);
+            self.nested += 1;
+            let ended = dispatch::run(self);
+            self.nested -= 1;
+            self.waiting = outer;
+            if ended != Leave::Landed {
+                return Oop::ZERO;
+            }
+        }
+        // The value is where the receiver was.
+        let expected = first.plus(WORD);
+        if self.disturbed || self.registers.fp != fp || self.registers.sp != expected {
+            return Oop::ZERO;
+        }
+        Oop(self.heap.load(first))
+    }
+
+    /// Whether the running frame, called from the frame at `fp`, may be run while native code waits.
+    fn runs_on(&self, fp: Address) -> bool {
+        let is_callee = self.heap.load(self.registers.fp.plus(frame::CALLER_FP)) == fp.0;
+        let limit = self.stack_limit.load(Ordering::Relaxed);
+        let fits = self.frame_end() % PAGE_BYTES <= PAGE_LIMIT;
+        is_callee && limit != 0 && fits && self.nested < MOST_NESTED
+    }
+
+    /// The frame of `context` returns: the context is dead from now on.
+    pub fn widow_from_native(&mut self, context: Oop) {
+        self.widow(context.0);
+    }
+}

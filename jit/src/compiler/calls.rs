@@ -1,0 +1,207 @@
+//! Calls of native code, with all frames in memory, and returns.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use rowel_interpreter::code::CodeRef;
+use rowel_interpreter::frame;
+use rowel_interpreter::native::code_offset;
+use rowel_objmem::Oop;
+
+use super::state::{Def, Kind, slot_offset};
+use super::{Compiler, signature};
+use crate::profile::{PIC_ENTRIES, Site};
+use crate::runtime;
+
+/// Receiver and arguments of a call, taken off the operands.
+pub(super) struct Operands {
+    pub(super) receiver: Def,
+    pub(super) arguments: Vec<Def>,
+}
+
+impl Compiler<'_> {
+    /// Take receiver and `num_args` arguments.
+    pub(super) fn take_operands(&mut self, num_args: usize) -> Operands {
+        let arguments = (0..num_args).rev().map(|depth| self.peek(depth)).collect();
+        let receiver = self.peek(num_args);
+        self.drop_operands(num_args + 1);
+        Operands { receiver, arguments }
+    }
+
+    /// Make everything ready for a call from the send at `index`, whose operands have been taken: frames
+    /// in memory, the place of the callee's frame. Answers operands as oops, and that place.
+    fn prepare_call(&mut self, index: usize, operands: &Operands) -> (Vec<Value>, usize) {
+        let mut values = vec![self.oop(operands.receiver)];
+        for def in &operands.arguments {
+            values.push(self.oop(*def));
+        }
+        self.save_frames();
+        let code = self.state.top().code;
+        let landing = code.get().landing_at(Self::after_send(index));
+        let landing = self.constant(landing);
+        let top = self.state.top();
+        let (offset, count) = (top.offset, top.slots.len());
+        self.store(landing, self.frame, offset + frame::SAVED_PC as usize);
+        let callee = offset + slot_offset(count);
+        let fp = self.frame_pointer(self.top_level());
+        self.store(fp, self.frame, callee + frame::CALLER_FP as usize);
+        (values, callee)
+    }
+
+    /// Call the native code at `target` for `code`, with the callee's frame at `callee`; push what it
+    /// answers.
+    fn call_native(&mut self, target: Value, code: Value, callee: usize, values: &[Value]) {
+        let fp = self.b.ins().iadd_imm_s(self.fp, callee as i64);
+        let mut arguments = vec![fp, code];
+        arguments.extend(values);
+        let signature = signature(self.convention, arguments.len(), true);
+        let signature = self.b.import_signature(signature);
+        let call = self.b.ins().call_indirect(signature, target, &arguments);
+        let value = self.b.inst_results(call)[0];
+        self.called(value);
+    }
+
+    /// A call has answered `value`: push it, unless native code has to leave.
+    fn called(&mut self, value: Value) {
+        let leaves = self.leaves();
+        self.go_on_if(value, leaves);
+        self.exit_here = None;
+        self.state.after_call();
+        self.push_oop(value);
+    }
+
+    /// Call what `code` does, from the send at `index`.
+    pub(super) fn call_code(&mut self, index: usize, code: CodeRef, operands: &Operands) {
+        self.rely_on(code);
+        let (values, callee) = self.prepare_call(index, operands);
+        let code = self.constant(code.to_word());
+        let target = self.load(code, code_offset::DIRECT);
+        self.call_native(target, code, callee, &values);
+    }
+
+    /// Evaluate the closure that is the receiver, from the send at `index`, which has found `code`.
+    pub(super) fn call_block(&mut self, index: usize, code: CodeRef, operands: &Operands) {
+        self.rely_on(code);
+        let (values, callee) = self.prepare_call(index, operands);
+        let vm = self.vm_value();
+        let count = self.constant(operands.arguments.len() as u64);
+        let function = runtime::block as *const () as usize;
+        let found = self.helper(function, &[vm, values[0], count]);
+        let code = self.constant(code.to_word());
+        let otherwise = self.load(code, code_offset::DIRECT);
+        let target = self.b.ins().select(found, found, otherwise);
+        self.call_native(target, code, callee, &values);
+    }
+
+    /// The send at `index`, of which nothing is known: by its polymorphic cache.
+    pub(super) fn call_any(&mut self, index: usize, operands: &Operands) {
+        let site = Site::new(self.state.top().code, index);
+        let pic = self.profile.pic(site) as *const _ as u64;
+        let (values, callee) = self.prepare_call(index, operands);
+        let class = self.class_index(values[0]);
+        let pic = self.constant(pic);
+        let found = self.b.create_block();
+        let code = self.b.append_block_param(found, types::I64);
+        for entry in 0..PIC_ENTRIES {
+            let (hit, next) = (self.b.create_block(), self.b.create_block());
+            let cached = self.load(pic, 16 * entry);
+            let is = self.b.ins().icmp(IntCC::Equal, class, cached);
+            self.b.ins().brif(is, hit, &[], next, &[]);
+            self.b.switch_to_block(hit);
+            let cached = self.load(pic, 16 * entry + 8);
+            self.b.ins().brif(cached, found, &[cached.into()], next, &[]);
+            self.b.switch_to_block(next);
+        }
+        let (vm, ip) = (self.vm_value(), self.ip(index));
+        let method = self.state.top().code.to_word();
+        let method = self.constant(method);
+        let function = runtime::find as *const () as usize;
+        let looked_up = self.helper(function, &[vm, pic, ip, values[0], method]);
+        let missing = self.b.create_block();
+        self.b.set_cold_block(missing);
+        self.b.ins().brif(looked_up, found, &[looked_up.into()], missing, &[]);
+        let join = self.b.create_block();
+        let result = self.b.append_block_param(join, types::I64);
+        self.b.switch_to_block(missing);
+        let value = self.send_in_full(index, callee, &values);
+        self.b.ins().jump(join, &[value.into()]);
+        self.b.switch_to_block(found);
+        let target = self.load(code, code_offset::DIRECT);
+        let fp = self.b.ins().iadd_imm_s(self.fp, callee as i64);
+        let mut arguments = vec![fp, code];
+        arguments.extend(&values);
+        let signature = signature(self.convention, arguments.len(), true);
+        let signature = self.b.import_signature(signature);
+        let call = self.b.ins().call_indirect(signature, target, &arguments);
+        let value = self.b.inst_results(call)[0];
+        self.b.ins().jump(join, &[value.into()]);
+        self.b.switch_to_block(join);
+        self.called(result);
+    }
+
+    /// The send at `index` with all that may come of it.
+    fn send_in_full(&mut self, index: usize, callee: usize, values: &[Value]) -> Value {
+        for (place, value) in values.iter().enumerate() {
+            self.store(*value, self.frame, callee + 8 * place);
+        }
+        let end = callee + 8 * values.len();
+        let sp = self.b.ins().iadd_imm_s(self.fp, end as i64);
+        let fp = self.frame_pointer(self.top_level());
+        let (vm, ip) = (self.vm_value(), self.ip(index));
+        let count = self.constant(values.len() as u64 - 1);
+        self.helper(runtime::send as *const () as usize, &[vm, ip, count, sp, fp])
+    }
+
+    /// Return `def` from the frame at `level`, and from all frames in it.
+    pub(super) fn return_from(&mut self, level: usize, def: Def) {
+        let def = self.escape(def, level);
+        // A value in a frame that goes must be out of it.
+        let def = match def {
+            Def::InFrame(_) => unreachable!("operands are loaded when they are taken"),
+            def => def,
+        };
+        let result = (level == 0).then(|| self.oop(def));
+        for frame in (level..self.state.frames.len()).rev() {
+            if self.state.frames[frame].laid {
+                self.widow(frame);
+            }
+        }
+        if let Some(value) = result {
+            self.b.ins().return_(&[value]);
+            self.ended = true;
+            return;
+        }
+        self.state.frames.truncate(level);
+        self.state.forget_closures(level);
+        self.push(def);
+        let edge = self.edge();
+        self.bodies[level].returns.push(edge);
+    }
+
+    /// The context of the frame at `level`, if it has one, is dead from now on.
+    fn widow(&mut self, level: usize) {
+        let at = self.state.frames[level].offset + frame::CONTEXT as usize;
+        let context = self.load(self.frame, at);
+        let (married, usual) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(context, married, &[], usual, &[]);
+        self.b.switch_to_block(married);
+        let vm = self.vm_value();
+        self.helper(runtime::widow as *const () as usize, &[vm, context]);
+        self.b.ins().jump(usual, &[]);
+        self.b.switch_to_block(usual);
+    }
+
+    /// The unit holds the address of `code`.
+    pub(super) fn rely_on(&mut self, code: CodeRef) {
+        if !self.relies.codes.contains(&code) {
+            self.relies.codes.push(code);
+        }
+    }
+
+    /// The unit relies on what was found for `selector`.
+    pub(super) fn rely_on_selector(&mut self, selector: Oop) {
+        if !self.relies.selectors.contains(&selector) {
+            self.relies.selectors.push(selector);
+        }
+    }
+
+}

@@ -1,0 +1,163 @@
+//! Closures: made when somebody needs them as objects, evaluated in line where they are known.
+
+use cranelift_codegen::ir::Value;
+use rowel_interpreter::layout::{closure, context};
+use rowel_interpreter::operation::Word;
+use rowel_objmem::Oop;
+use rowel_objmem::layout::class_index;
+
+use super::state::{Def, Kind, Slot, VirtualClosure};
+use super::{CompileError, Compiler, Site, Unit, field};
+use crate::runtime;
+
+/// Bits of PushFullClosure's operand c: the closure has no outer context; its receiver is on the stack.
+const IGNORES_OUTER: i32 = 1;
+const RECEIVER_ON_STACK: i32 = 2;
+
+impl Compiler<'_> {
+    /// Receiver and copied values of the block that the unit is, from its closure.
+    pub(super) fn enter_block(
+        &mut self,
+        unit: Unit,
+        closure: Value,
+        depth: Option<usize>,
+    ) -> Result<(), CompileError> {
+        let args = self.state.top().slots.len();
+        let temps = usize::from(unit.code.get().num_temps);
+        let (first, copied, receiver) = if unit.word == 0 {
+            let receiver = self.fetch(closure, closure::FULL_RECEIVER);
+            let entry = unit.code.get().native.entry_at(0);
+            let depth = entry.map_or(args, |entry| entry.depth as usize);
+            (closure::FULL_FIRST_COPIED, depth.saturating_sub(args), receiver)
+        } else {
+            let outer = self.fetch(closure, closure::OUTER_CONTEXT);
+            let depth = depth.ok_or(CompileError::Malformed("no path leads there"))?;
+            let copied = depth.checked_sub(args);
+            let copied = copied.ok_or(CompileError::Malformed("too few arguments"))?;
+            (closure::FIRST_COPIED, copied, self.fetch(outer, context::RECEIVER))
+        };
+        self.state.top().receiver = Slot::new(Def::Oop(receiver, Kind::Any));
+        for index in 0..copied {
+            let value = self.fetch(closure, first + index);
+            self.push_oop(value);
+        }
+        if unit.word == 0 {
+            let slots = &mut self.state.top().slots;
+            slots.resize(temps.max(slots.len()), Slot::new(Def::Nil));
+        }
+        Ok(())
+    }
+
+    /// PushClosure: for now it is only known.
+    pub(super) fn push_closure(&mut self, index: usize, word: Word) {
+        let copied = self.take_copied(usize::from(word.b()));
+        let closure = VirtualClosure {
+            outer: self.top_level(),
+            word: index,
+            block: (self.state.top().code, index + 2),
+            num_args: usize::from(word.a()),
+            copied,
+            full: false,
+            gone: false,
+            made: None,
+        };
+        self.push_virtual(index, closure);
+    }
+
+    /// PushFullClosure, where it has an outer context and the receiver of the frame; else the interpreter
+    /// makes it. Answers whether it could.
+    pub(super) fn push_full_closure(&mut self, index: usize, word: Word) -> bool {
+        if word.c() & (IGNORES_OUTER | RECEIVER_ON_STACK) != 0 {
+            return false;
+        }
+        let block = self.literal_oop(usize::from(word.b()));
+        let memory = self.vm.heap.memory();
+        if !rowel_interpreter::method::is_well_formed(memory, block) {
+            return false;
+        }
+        let block = self.code_for(block);
+        let method = block.get();
+        if usize::from(method.num_args) + usize::from(word.a()) > usize::from(method.num_temps) {
+            return false;
+        }
+        let copied = self.take_copied(usize::from(word.a()));
+        let closure = VirtualClosure {
+            outer: self.top_level(),
+            word: index,
+            block: (block, 0),
+            num_args: usize::from(block.get().num_args),
+            copied,
+            full: true,
+            gone: false,
+            made: None,
+        };
+        self.push_virtual(index, closure);
+        true
+    }
+
+    fn take_copied(&mut self, count: usize) -> Vec<Def> {
+        let copied: Vec<Def> = (0..count).rev().map(|depth| self.peek(depth)).collect();
+        self.drop_operands(count);
+        copied
+    }
+
+    fn push_virtual(&mut self, index: usize, closure: VirtualClosure) {
+        let number = self.state.closures.len();
+        self.state.closures.push(closure);
+        let site = Site::new(self.state.top().code, index);
+        if self.facts.cautious || self.facts.made.contains(&site) {
+            self.closure_oop(number);
+        }
+        self.push(Def::Closure(number));
+    }
+
+    /// The closure as an object.
+    pub(super) fn closure_oop(&mut self, number: usize) -> Value {
+        if let Some(value) = self.state.closures[number].made {
+            return value;
+        }
+        let closure = self.state.closures[number].clone();
+        self.lay_frames(closure.outer);
+        let copied: Vec<Value> = closure.copied.iter().map(|def| self.oop(*def)).collect();
+        let fp = self.frame_pointer(closure.outer);
+        let maker = self.state.frames[closure.outer].code.ip_at(closure.word).to_word();
+        let (vm, maker) = (self.vm_value(), self.constant(maker));
+        let function = runtime::closure as *const () as usize;
+        let made = self.helper(function, &[vm, fp, maker]);
+        let leaves = self.leaves();
+        self.go_on_if(made, leaves);
+        let address = self.address(made);
+        let first = if closure.full { closure::FULL_FIRST_COPIED } else { closure::FIRST_COPIED };
+        for (index, value) in copied.into_iter().enumerate() {
+            // Just made, it is young or remembered.
+            self.store(value, address, field(first + index));
+        }
+        self.state.closures[number].made = Some(made);
+        made
+    }
+
+    /// Oop of literal `index` of what the frame under way runs.
+    pub(super) fn literal_oop(&mut self, index: usize) -> Oop {
+        let memory = self.vm.heap.memory();
+        let method = self.state.top().code.get().method;
+        self.vm.heap.follow(rowel_interpreter::method::literal(memory, method, index))
+    }
+
+    /// The class index of the closures that `number` stands for.
+    pub(super) fn closure_class(&self, number: usize) -> u32 {
+        match self.state.closures[number].full {
+            true => class_index::FULL_BLOCK_CLOSURE.0,
+            false => class_index::BLOCK_CLOSURE.0,
+        }
+    }
+
+    /// Values that leave the frame at `level`: closures made in it must be objects.
+    pub(super) fn escape(&mut self, def: Def, level: usize) -> Def {
+        match def {
+            Def::Closure(number) if self.state.closures[number].outer >= level => {
+                Def::Oop(self.closure_oop(number), Kind::Class(self.closure_class(number)))
+            }
+            def => def,
+        }
+    }
+}

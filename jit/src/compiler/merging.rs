@@ -1,0 +1,287 @@
+//! Where paths meet: what is the same on all of them stays as it is, the rest becomes parameters of a
+//! block.
+
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Type, Value, types};
+
+use super::Compiler;
+use super::blocks::Edge;
+use super::state::{Def, Kind, Slot};
+
+/// What becomes of a place.
+#[derive(Clone, Copy, Debug)]
+enum Plan {
+    /// It is the same everywhere.
+    Same(Def),
+    /// It is in the frame everywhere.
+    InFrame(Kind),
+    /// A parameter: an oop,
+    Oop(Kind),
+    /// an unboxed float,
+    Float,
+    /// a Boolean.
+    Boolean,
+}
+
+impl Plan {
+    fn parameter(self) -> Option<Type> {
+        match self {
+            Plan::Same(_) | Plan::InFrame(_) => None,
+            Plan::Oop(_) => Some(types::I64),
+            Plan::Float => Some(types::F64),
+            Plan::Boolean => Some(types::I8),
+        }
+    }
+
+    fn of(slots: &[Slot]) -> Plan {
+        let first = slots[0].def;
+        let all = |test: fn(Def) -> bool| slots.iter().all(|slot| test(slot.def));
+        let kind = slots.iter().map(|slot| slot.def.kind()).reduce(Kind::join);
+        let kind = kind.unwrap_or(Kind::Any);
+        let is_same = slots.iter().all(|slot| match (slot.def, first) {
+            (Def::Oop(a, _), Def::Oop(b, _)) => a == b,
+            (a, b) => a == b && !matches!(a, Def::InFrame(_)),
+        });
+        if is_same {
+            return Plan::Same(if let Def::Oop(value, _) = first { Def::Oop(value, kind) } else { first });
+        }
+        let in_memory = |slot: &Slot| slot.stored && matches!(slot.def, Def::Oop(..) | Def::InFrame(_));
+        if slots.iter().all(in_memory) {
+            return Plan::InFrame(kind);
+        }
+        if all(|def| matches!(def, Def::Float(_))) {
+            Plan::Float
+        } else if all(Def::is_boolean) {
+            Plan::Boolean
+        } else {
+            Plan::Oop(kind)
+        }
+    }
+}
+
+/// What becomes of all places: of the receivers and slots of each frame, and of closures.
+struct Plans {
+    receivers: Vec<Plan>,
+    slots: Vec<Vec<Plan>>,
+    /// Whether each closure is made on all paths.
+    made: Vec<bool>,
+    laid: Vec<bool>,
+}
+
+impl Plans {
+    fn of(edges: &[Edge]) -> Plans {
+        let first = &edges[0].state;
+        let levels = 0..first.frames.len();
+        let closures = edges.iter().map(|edge| edge.state.closures.len()).min().unwrap_or(0);
+        let receivers = levels.clone().map(|level| {
+            let all: Vec<Slot> =
+                edges.iter().map(|edge| edge.state.frames[level].receiver).collect();
+            Plan::of(&all)
+        });
+        let receivers: Vec<Plan> = receivers.collect();
+        let slots: Vec<Vec<Plan>> = levels
+            .clone()
+            .map(|level| {
+                let count = first.frames[level].slots.len();
+                let all = |slot: usize| {
+                    let of_edge = |edge: &Edge| edge.state.frames[level].slots[slot];
+                    let all: Vec<Slot> = edges.iter().map(of_edge).collect();
+                    match Plan::of(&all) {
+                        // A closure that is not there on all paths.
+                        Plan::Same(Def::Closure(number)) if number >= closures => {
+                            Plan::Oop(Kind::Any)
+                        }
+                        plan => plan,
+                    }
+                };
+                (0..count).map(all).collect()
+            })
+            .collect();
+        let mut made: Vec<bool> = (0..closures)
+            .map(|number| {
+                let mut all = edges.iter().map(|edge| &edge.state.closures[number]);
+                all.any(|closure| closure.made.is_some() && !closure.gone)
+            })
+            .collect();
+        for edge in edges {
+            for (level, plans) in slots.iter().enumerate() {
+                for (slot, plan) in plans.iter().enumerate() {
+                    let def = edge.state.frames[level].slots[slot].def;
+                    if let (Plan::Oop(_), Def::Closure(number)) = (plan, def)
+                        && number < closures
+                    {
+                        made[number] = true;
+                    }
+                }
+            }
+        }
+        let any_laid = |level: usize| edges.iter().any(|edge| edge.state.frames[level].laid);
+        let mut laid: Vec<bool> = levels.map(any_laid).collect();
+        while first.spread(&mut made, &mut laid) {}
+        Plans { receivers, slots, made, laid }
+    }
+}
+
+impl super::state::State {
+    /// What is made or laid brings with it: the frames out to where a closure is made, the closures that it
+    /// has copied, the closure of a frame. Answers whether there was something new.
+    fn spread(&self, made: &mut [bool], laid: &mut [bool]) -> bool {
+        let before = (made.to_vec(), laid.to_vec());
+        for number in 0..made.len() {
+            if !made[number] {
+                continue;
+            }
+            laid[..=self.closures[number].outer].fill(true);
+            for def in &self.closures[number].copied {
+                if let Def::Closure(inner) = def {
+                    made[*inner] = true;
+                }
+            }
+        }
+        for level in 0..laid.len() {
+            let outer_too = laid[level];
+            if outer_too {
+                laid[..level].fill(true);
+            }
+            if let (true, Some(Def::Closure(number))) = (laid[level], self.frames[level].closure) {
+                made[number] = true;
+            }
+        }
+        (&*made, &*laid) != (&*before.0, &*before.1)
+    }
+}
+
+impl Compiler<'_> {
+    /// Go on where all of `edges` meet.
+    pub(super) fn merge(&mut self, mut edges: Vec<Edge>) {
+        self.exit_here = None;
+        if edges.len() == 1 {
+            if let Some(edge) = edges.pop() {
+                self.resume(edge);
+            }
+            return;
+        }
+        let depths = |edge: &Edge| -> Vec<usize> {
+            edge.state.frames.iter().map(|frame| frame.slots.len()).collect()
+        };
+        let first = depths(&edges[0]);
+        if edges.iter().any(|edge| depths(edge) != first) {
+            // Only in code that no compiler has made: no path goes on.
+            self.facts.cautious = true;
+            self.contradicted = true;
+            self.ended = true;
+            return;
+        }
+        let plans = Plans::of(&edges);
+        let block = self.b.create_block();
+        let mut parameters: Vec<Value> = Vec::new();
+        let all = plans.receivers.iter().chain(plans.slots.iter().flatten());
+        let kinds: Vec<Type> = all.filter_map(|plan| plan.parameter()).collect();
+        let made = plans.made.iter().filter(|made| **made).map(|_| types::I64);
+        for kind in kinds.into_iter().chain(made) {
+            parameters.push(self.b.append_block_param(block, kind));
+        }
+        let mut stored: Option<Vec<Vec<bool>>> = None;
+        let mut boxed: Option<Vec<(Value, Value)>> = None;
+        for edge in edges {
+            self.resume(edge);
+            let arguments = self.arguments_for(&plans);
+            self.b.ins().jump(block, &arguments);
+            let here = self.state.frames.iter();
+            let here: Vec<Vec<bool>> =
+                here.map(|frame| frame.slots.iter().map(|slot| slot.stored).collect()).collect();
+            stored = Some(match stored {
+                None => here,
+                Some(before) => both(before, &here),
+            });
+            let here = &self.state.boxed;
+            boxed = Some(match boxed {
+                None => here.clone(),
+                Some(before) => before.into_iter().filter(|pair| here.contains(pair)).collect(),
+            });
+        }
+        self.b.switch_to_block(block);
+        self.ended = false;
+        self.state.boxed = boxed.unwrap_or_default();
+        self.adopt(&plans, &parameters, &stored.unwrap_or_default());
+    }
+
+    /// Have the path under way be as `plans` says; answers the arguments of the block where paths meet.
+    fn arguments_for(&mut self, plans: &Plans) -> Vec<BlockArg> {
+        for level in 0..self.state.frames.len() {
+            if plans.laid[level] {
+                self.lay_frames(level);
+            }
+        }
+        let mut arguments = Vec::new();
+        for (level, plan) in plans.receivers.iter().enumerate() {
+            if plan.parameter().is_some() {
+                let def = self.receiver_at(level);
+                arguments.push(self.as_planned(*plan, def).into());
+            }
+        }
+        for (level, slots) in plans.slots.iter().enumerate() {
+            for (slot, plan) in slots.iter().enumerate() {
+                if plan.parameter().is_some() {
+                    let def = self.slot_at(level, slot);
+                    arguments.push(self.as_planned(*plan, def).into());
+                }
+            }
+        }
+        for (number, made) in plans.made.iter().enumerate() {
+            if *made {
+                arguments.push(self.closure_oop(number).into());
+            }
+        }
+        arguments
+    }
+
+    fn as_planned(&mut self, plan: Plan, def: Def) -> Value {
+        match (plan, def) {
+            (Plan::Float, Def::Float(value)) => value,
+            (Plan::Boolean, def) => self.truth(def),
+            (_, def) => self.oop(def),
+        }
+    }
+
+    /// The state where paths have met.
+    fn adopt(&mut self, plans: &Plans, parameters: &[Value], stored: &[Vec<bool>]) {
+        let mut parameters = parameters.iter().copied();
+        let mut next = || parameters.next().expect("a value for each parameter");
+        let mut def_of = |plan: Plan| match plan {
+            Plan::Same(def) => def,
+            Plan::InFrame(kind) => Def::InFrame(kind),
+            Plan::Oop(kind) => Def::Oop(next(), kind),
+            Plan::Float => Def::Float(next()),
+            Plan::Boolean => Def::Boolean(next()),
+        };
+        for (level, plan) in plans.receivers.iter().enumerate() {
+            let stored = self.state.frames[level].receiver.stored;
+            self.state.frames[level].receiver = Slot { def: def_of(*plan), stored };
+        }
+        for (level, slots) in plans.slots.iter().enumerate() {
+            for (slot, plan) in slots.iter().enumerate() {
+                let def = def_of(*plan);
+                let stored = match plan {
+                    // As another value may be there on another path.
+                    Plan::Same(_) | Plan::InFrame(_) => stored[level][slot],
+                    _ => false,
+                };
+                self.state.frames[level].slots[slot] = Slot { def, stored };
+            }
+            self.state.frames[level].laid = plans.laid[level];
+        }
+        self.state.closures.truncate(plans.made.len());
+        for (number, made) in plans.made.iter().enumerate() {
+            self.state.closures[number].made = made.then(&mut next);
+        }
+    }
+}
+
+fn both(mut a: Vec<Vec<bool>>, b: &[Vec<bool>]) -> Vec<Vec<bool>> {
+    for (here, other) in a.iter_mut().zip(b) {
+        for (here, other) in here.iter_mut().zip(other) {
+            *here &= *other;
+        }
+    }
+    a
+}

@@ -1,0 +1,147 @@
+//! Variables of objects: reading them, and storing with the write barrier.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, Value};
+use rowel_interpreter::layout::ASSOCIATION_VALUE;
+use rowel_interpreter::native::{code_offset, vm_offset};
+use rowel_objmem::Oop;
+use rowel_objmem::header::{IMMUTABLE_BIT, REMEMBERED_BIT};
+
+use super::state::{Def, Kind};
+use super::values::TAG_MASK;
+use super::{Compiler, field};
+use crate::runtime;
+
+impl Compiler<'_> {
+    /// Literal `index` of what the frame under way runs.
+    pub(super) fn push_literal(&mut self, index: usize) {
+        let oop = self.literal_oop(index);
+        let def = if let Some(value) = oop.as_integer() {
+            Def::Integer(value)
+        } else if oop.is_character() {
+            Def::Character(oop.character_value())
+        } else if let Some(float) = self.float_literal(oop) {
+            float
+        } else {
+            let class = self.vm.heap.class_index(oop).0;
+            let value = self.load_literal(index);
+            // A forwarder is not of that class yet.
+            let is_there = self.raw_literal(index) == oop;
+            Def::Oop(value, if is_there { Kind::Class(class) } else { Kind::Any })
+        };
+        let code = self.state.top().code;
+        self.rely_on(code);
+        self.push(def);
+    }
+
+    /// Literal `index` as it is in the method.
+    fn raw_literal(&mut self, index: usize) -> Oop {
+        let method = self.state.top().code.get().method;
+        rowel_interpreter::method::literal(self.vm.heap.memory(), method, index)
+    }
+
+    fn load_literal(&mut self, index: usize) -> Value {
+        let code = self.state.top().code.to_word();
+        let code = self.constant(code);
+        let method = self.load(code, code_offset::METHOD);
+        self.fetch(method, 1 + index)
+    }
+
+    /// The value of the association in literal `literal`. Where that is a class, it is expected to remain
+    /// that.
+    pub(super) fn push_literal_variable(&mut self, index: usize, literal: usize) {
+        let association = self.literal_oop(literal);
+        let has_value = association.is_pointer()
+            && self.raw_literal(literal) == association
+            && self.vm.heap.format(association).is_pointers()
+            && self.vm.heap.slot_count(association) > ASSOCIATION_VALUE as u64;
+        if !has_value {
+            return self.leave(index);
+        }
+        let now = self.vm.heap.fetch(association, ASSOCIATION_VALUE);
+        let association = self.load_literal(literal);
+        let value = self.fetch(association, ASSOCIATION_VALUE);
+        self.push_oop(value);
+        if self.is_class(now) && !self.is_general(index) {
+            let class = self.vm.heap.class_index(now).0;
+            self.drop_operands(1);
+            let exit = self.exit(index);
+            self.need_class(Def::Oop(value, Kind::Any), class, exit);
+            self.push(Def::Oop(value, Kind::Class(class)));
+        }
+    }
+
+    /// Whether `oop` is the class that its identity hash says: then it is the only instance of its own.
+    pub(super) fn is_class(&self, oop: Oop) -> bool {
+        if !oop.is_pointer() || self.vm.heap.is_forwarded(oop) {
+            return false;
+        }
+        let hash = self.vm.heap.header(oop).hash();
+        hash != 0 && self.vm.heap.class_at(rowel_objmem::ClassIndex(hash)) == oop
+    }
+
+    /// Store the top in slot `slot` of `object`, and drop it if `pops`.
+    pub(super) fn store_in(&mut self, index: usize, object: Def, slot: usize, pops: bool) {
+        self.settle(1);
+        let value = self.peek(0);
+        let exit = self.exit(index);
+        let value = self.oop(value);
+        let object = self.oop(object);
+        let address = self.address(object);
+        let header = self.load(address, 0);
+        let immutable = self.b.ins().band_imm_u(header, IMMUTABLE_BIT as i64);
+        self.go_on_unless(immutable, exit);
+        self.store(value, address, field(slot));
+        let def = self.peek(0);
+        self.barrier(object, header, value, def);
+        if pops {
+            self.drop_operands(1);
+        }
+    }
+
+    /// After `value` was stored in `object`, whose header is `header`: remember the object if it is old and
+    /// the value is young.
+    pub(super) fn barrier(&mut self, object: Value, header: Value, value: Value, def: Def) {
+        let immediate = matches!(def, Def::Integer(_) | Def::Character(_) | Def::Nil | Def::True | Def::False | Def::Boolean(_))
+            || matches!(def.kind(), Kind::Integer)
+            || matches!(def.kind(), Kind::Class(class) if class < 8);
+        if immediate {
+            return;
+        }
+        let (old, pointer) = (self.b.create_block(), self.b.create_block());
+        let (young, elder) = (self.b.create_block(), self.b.create_block());
+        let (noted, usual) = (self.b.create_block(), self.b.create_block());
+        let start = self.vm_word(vm_offset::OLD_START);
+        let is_young = self.b.ins().icmp(IntCC::UnsignedLessThan, object, start);
+        self.b.ins().brif(is_young, usual, &[], old, &[]);
+        self.b.switch_to_block(old);
+        let tag = self.b.ins().band_imm_u(value, TAG_MASK);
+        self.b.ins().brif(tag, usual, &[], pointer, &[]);
+        self.b.switch_to_block(pointer);
+        let below = self.b.ins().icmp(IntCC::UnsignedLessThan, value, start);
+        self.b.ins().brif(below, young, &[], elder, &[]);
+        self.b.switch_to_block(young);
+        let remembered = self.b.ins().band_imm_u(header, REMEMBERED_BIT as i64);
+        self.b.ins().brif(remembered, usual, &[], noted, &[]);
+        self.b.switch_to_block(elder);
+        let boot = self.vm_word(vm_offset::BOOT_END);
+        let from_boot = self.b.ins().icmp(IntCC::UnsignedLessThan, object, boot);
+        let to_private = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, value, boot);
+        let both = self.b.ins().band(from_boot, to_private);
+        self.b.ins().brif(both, noted, &[], usual, &[]);
+        self.b.switch_to_block(noted);
+        self.b.set_cold_block(noted);
+        let vm = self.vm_value();
+        self.helper(runtime::note_store as *const () as usize, &[vm, object, value]);
+        self.b.ins().jump(usual, &[]);
+        self.b.switch_to_block(usual);
+    }
+
+    /// Leave at `other` unless `object`, whose native address is `address`, may be written: its header.
+    pub(super) fn writable_header(&mut self, address: Value, other: Block) -> Value {
+        let header = self.load(address, 0);
+        let immutable = self.b.ins().band_imm_u(header, IMMUTABLE_BIT as i64);
+        self.go_on_unless(immutable, other);
+        header
+    }
+}

@@ -1,0 +1,118 @@
+//! What the tier learns about sites while code runs: where guards have failed too often, and which classes
+//! sends have seen.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rowel_interpreter::code::CodeRef;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// A place in translated code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Site {
+    /// The address of the code: see [`CodeRef::to_word`].
+    pub code: u64,
+    /// Index of the word.
+    pub word: u32,
+}
+
+impl Site {
+    /// Word `word` of `code`.
+    pub fn new(code: CodeRef, word: usize) -> Site {
+        Site { code: code.to_word(), word: word as u32 }
+    }
+}
+
+/// Entries of a polymorphic inline cache.
+pub const PIC_ENTRIES: usize = 4;
+
+/// A polymorphic inline cache, which native code reads: classes, and what was found for them.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Pic {
+    /// Pairs of class index and code; 0 for none. Both are 0 where there is none yet.
+    pub entries: [(Cell<u64>, Cell<u64>); PIC_ENTRIES],
+    /// How many classes found no place.
+    pub missed: Cell<u64>,
+}
+
+impl Pic {
+    /// The classes that it has.
+    pub fn classes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.entries.iter().map(|entry| entry.0.get()).filter(|class| *class != 0)
+    }
+
+    /// Have it find `code` for `class` from now on, if there is room.
+    pub fn add(&self, class: u64, code: u64) {
+        let place = self.entries.iter().find(|(other, _)| other.get() == class || other.get() == 0);
+        match place {
+            Some((known, found)) => {
+                known.set(class);
+                found.set(code);
+            }
+            None => self.missed.set(self.missed.get() + 1),
+        }
+    }
+
+    /// Forget what was found; the classes remain.
+    pub fn forget(&self) {
+        self.entries.iter().for_each(|(_, code)| code.set(0));
+    }
+}
+
+/// What is known of sites.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// Sites whose guards have failed too often: they are compiled for any value.
+    pub general: FxHashSet<Site>,
+    /// Sites that units have left at too often once.
+    left: FxHashSet<Site>,
+    pics: FxHashMap<Site, Box<Pic>>,
+}
+
+impl Profile {
+    /// The cache of the send at `site`, made when there is none.
+    pub fn pic(&mut self, site: Site) -> &Pic {
+        self.pics.entry(site).or_default()
+    }
+
+    /// The cache of the send at `site`.
+    pub fn known_pic(&self, site: Site) -> Option<&Pic> {
+        self.pics.get(&site).map(|pic| &**pic)
+    }
+
+    /// A unit has left at `site` too often: the first time more may be known by now, the second time it is
+    /// compiled for any value.
+    pub fn left_too_often(&mut self, site: Site) {
+        if !self.left.insert(site) {
+            self.general.insert(site);
+        }
+    }
+
+    /// Forget what sends have found.
+    pub fn forget_found(&self) {
+        self.pics.values().for_each(|pic| pic.forget());
+    }
+
+    /// The code that `keep` refuses is going.
+    pub fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
+        let mut kept = |site: &Site| CodeRef::from_word(site.code).is_some_and(&mut *keep);
+        self.general.retain(&mut kept);
+        self.left.retain(&mut kept);
+        self.pics.retain(|site, _| kept(site));
+        self.forget_found();
+    }
+}
+
+/// What a compilation assumes of loops, until it turns out wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Slots that are any oop at the head of a loop.
+    pub any: BTreeSet<(Site, usize, usize)>,
+    /// Closures that are made at once.
+    pub made: BTreeSet<Site>,
+    /// Nothing is assumed.
+    pub cautious: bool,
+    /// How often each was wrong.
+    pub attempts: BTreeMap<Site, u32>,
+}

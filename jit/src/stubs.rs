@@ -1,0 +1,191 @@
+//! Small functions between native code and the interpreter: what is called in the place of methods that
+//! have no native code, and how the interpreter calls native code.
+#![expect(unsafe_code, reason = "functions made here are called as what they were made as")]
+
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{Context, control::ControlPlane};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use rowel_interpreter::code::{Action, CodeRef};
+use rowel_interpreter::frame::{self, WORD};
+use rowel_interpreter::native::{Trampolines, trampoline_at, vm_offset};
+
+use crate::compiler::signature;
+use crate::memory::CodeMemory;
+use crate::runtime;
+use crate::tier::NotCompiled;
+
+/// The most arguments of a method.
+const MOST_ARGS: usize = 15;
+
+/// Addresses of what stands in for methods without native code, by number of arguments.
+#[derive(Clone, Debug, Default)]
+pub struct Stubs {
+    /// For methods that make a frame: the interpreter runs it.
+    interpret: Vec<u64>,
+    /// For all others.
+    execute: Vec<u64>,
+}
+
+impl Stubs {
+    /// Have calls of `code` call a stub, if they call nothing yet.
+    pub fn attach(&self, code: CodeRef) {
+        if code.get().native.direct.get() == 0 {
+            self.detach(code);
+        }
+    }
+
+    /// Have calls of `code` call a stub.
+    pub fn detach(&self, code: CodeRef) {
+        let args = usize::from(code.get().num_args);
+        let stubs = match code.get().action {
+            Action::Activate => &self.interpret,
+            _ => &self.execute,
+        };
+        if let Some(address) = stubs.get(args) {
+            code.get().native.direct.set(*address);
+        }
+    }
+}
+
+/// What a small function does.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Interpret,
+    Execute,
+    EnterMethod,
+    EnterBlock,
+    EnterLoop,
+}
+
+/// Make all of them.
+///
+/// # Errors
+/// When Cranelift refuses or there is no memory.
+pub fn make(
+    isa: &dyn TargetIsa,
+    memory: &mut CodeMemory,
+) -> Result<(Stubs, Trampolines), NotCompiled> {
+    let mut add = |kind, args| -> Result<u64, NotCompiled> {
+        let code = compile(isa, kind, args).map_err(crate::compiler::CompileError::Cranelift)?;
+        Ok(memory.add(&code)?)
+    };
+    let mut stubs = Stubs::default();
+    let (mut methods, mut blocks) = (Vec::new(), Vec::new());
+    // SAFETY: these are made as trampolines, and the tier keeps their memory as long as the VM has it.
+    let trampoline = |address| unsafe { trampoline_at(address) };
+    for args in 0..=MOST_ARGS {
+        stubs.interpret.push(add(Kind::Interpret, args)?);
+        stubs.execute.push(add(Kind::Execute, args)?);
+        methods.push(trampoline(add(Kind::EnterMethod, args)?));
+        blocks.push(trampoline(add(Kind::EnterBlock, args)?));
+    }
+    let loops = trampoline(add(Kind::EnterLoop, 0)?);
+    Ok((stubs, Trampolines { methods, blocks, loops }))
+}
+
+fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, String> {
+    let mut context = Context::new();
+    let parameters = match kind {
+        Kind::Interpret | Kind::Execute => 3 + args,
+        _ => 4,
+    };
+    context.func.signature = signature(isa.default_call_conv(), parameters, true);
+    let mut scratch = FunctionBuilderContext::new();
+    let mut b = FunctionBuilder::new(&mut context.func, &mut scratch);
+    let block = b.create_block();
+    b.append_block_params_for_function_params(block);
+    b.switch_to_block(block);
+    let parameters = b.block_params(block).to_vec();
+    let result = match kind {
+        Kind::Interpret => interpret(isa, &mut b, &parameters),
+        Kind::Execute => execute(isa, &mut b, &parameters),
+        _ => enter(isa, &mut b, &parameters, kind, args),
+    };
+    b.ins().return_(&[result]);
+    b.seal_all_blocks();
+    b.finalize(isa.frontend_config());
+    let compiled = context
+        .compile(isa, &mut ControlPlane::default())
+        .map_err(|error| format!("{:?}", error.inner))?;
+    Ok(compiled.code_buffer().to_vec())
+}
+
+/// `(fp, code, receiver, arguments…)`: receiver and arguments into the frame, and on in the interpreter.
+fn interpret(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value]) -> Value {
+    let (fp, code) = (parameters[0], parameters[1]);
+    let vm = b.ins().get_pinned_reg(types::I64);
+    let base = load(b, vm, vm_offset::BASE);
+    let at = b.ins().iadd(base, fp);
+    for (place, value) in parameters[2..].iter().enumerate() {
+        let offset = frame::RECEIVER + place as u64 * WORD;
+        b.ins().store(MemFlagsData::trusted(), *value, at, offset as i32);
+    }
+    call(isa, b, runtime::interpret as *const () as usize, &[vm, code, fp])
+}
+
+/// `(fp, code, receiver, arguments…)`: receiver and arguments as operands of the caller, and on in the
+/// interpreter.
+fn execute(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value]) -> Value {
+    let (fp, code) = (parameters[0], parameters[1]);
+    let vm = b.ins().get_pinned_reg(types::I64);
+    let base = load(b, vm, vm_offset::BASE);
+    let at = b.ins().iadd(base, fp);
+    let caller = load(b, at, frame::CALLER_FP as usize);
+    for (place, value) in parameters[2..].iter().enumerate() {
+        b.ins().store(MemFlagsData::trusted(), *value, at, 8 * place as i32);
+    }
+    let sp = b.ins().iadd_imm_s(fp, 8 * (parameters.len() as i64 - 2));
+    call(isa, b, runtime::execute as *const () as usize, &[vm, code, sp, caller])
+}
+
+/// `(vm, fp, code, target)`: call `target` with what it takes, the VM being in the pinned register.
+fn enter(
+    isa: &dyn TargetIsa,
+    b: &mut FunctionBuilder<'_>,
+    parameters: &[Value],
+    kind: Kind,
+    args: usize,
+) -> Value {
+    let [vm, fp, code, target] = parameters[..] else { return parameters[0] };
+    let before = b.ins().get_pinned_reg(types::I64);
+    b.ins().set_pinned_reg(vm);
+    let base = load(b, vm, vm_offset::BASE);
+    let at = b.ins().iadd(base, fp);
+    let mut arguments = vec![fp, code];
+    let first = match kind {
+        Kind::EnterMethod => Some(frame::RECEIVER),
+        Kind::EnterBlock => Some(frame::CLOSURE),
+        _ => None,
+    };
+    if let Some(first) = first {
+        arguments.push(load(b, at, first as usize));
+        for place in 0..args {
+            let offset = frame::FIRST_TEMP + place as u64 * WORD;
+            arguments.push(load(b, at, offset as usize));
+        }
+    }
+    let signature = signature(isa.default_call_conv(), arguments.len(), true);
+    let signature = b.import_signature(signature);
+    let call = b.ins().call_indirect(signature, target, &arguments);
+    let value = b.inst_results(call)[0];
+    b.ins().set_pinned_reg(before);
+    value
+}
+
+fn load(b: &mut FunctionBuilder<'_>, from: Value, offset: usize) -> Value {
+    b.ins().load(types::I64, MemFlagsData::trusted(), from, offset as i32)
+}
+
+fn call(
+    isa: &dyn TargetIsa,
+    b: &mut FunctionBuilder<'_>,
+    address: usize,
+    arguments: &[Value],
+) -> Value {
+    let signature = signature(isa.default_call_conv(), arguments.len(), true);
+    let signature = b.import_signature(signature);
+    let address = b.ins().iconst(types::I64, address as i64);
+    let call = b.ins().call_indirect(signature, address, arguments);
+    b.inst_results(call)[0]
+}

@@ -1,0 +1,103 @@
+//! The units that have native code, and what is known of each.
+
+use std::cell::Cell;
+
+use rowel_interpreter::code::CodeRef;
+use rustc_hash::FxHashMap;
+
+use crate::compiler::{Relies, Unit};
+use crate::profile::Site;
+
+/// A unit with native code.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What it is.
+    pub unit: Unit,
+    /// Where its code is.
+    pub address: u64,
+    /// Bytes of code.
+    pub bytes: usize,
+    /// What it relies on.
+    pub relies: Relies,
+    /// Where it leaves, and how often it did.
+    exits: Vec<(Site, Cell<u32>)>,
+}
+
+impl Compiled {
+    /// A unit that has not left yet.
+    pub fn new(
+        unit: Unit,
+        address: u64,
+        bytes: usize,
+        relies: Relies,
+        exits: Vec<Site>,
+    ) -> Compiled {
+        let exits = exits.into_iter().map(|site| (site, Cell::new(0))).collect();
+        Compiled { unit, address, bytes, relies, exits }
+    }
+
+    /// It has left at exit number `exit` (from 1): where that is, and how often it did.
+    pub fn left(&self, exit: usize) -> Option<(Site, u32)> {
+        let (site, times) = self.exits.get(exit.checked_sub(1)?)?;
+        times.set(times.get() + 1);
+        Some((*site, times.get()))
+    }
+}
+
+/// All units with native code.
+#[derive(Debug, Default)]
+pub struct Units {
+    by_number: FxHashMap<u32, Compiled>,
+    numbers: FxHashMap<Unit, u32>,
+    /// How often each was compiled.
+    compilations: FxHashMap<Unit, u32>,
+    last: u32,
+}
+
+impl Units {
+    /// A number that no unit had.
+    pub fn next_number(&mut self) -> u32 {
+        self.last += 1;
+        self.last
+    }
+
+    /// A unit has been compiled; what was made before goes.
+    pub fn add(&mut self, number: u32, compiled: Compiled) {
+        let unit = compiled.unit;
+        *self.compilations.entry(unit).or_default() += 1;
+        if let Some(old) = self.numbers.insert(unit, number) {
+            self.by_number.remove(&old);
+        }
+        self.by_number.insert(number, compiled);
+    }
+
+    /// Unit number `number`, if it still has native code.
+    pub fn get(&self, number: u32) -> Option<&Compiled> {
+        self.by_number.get(&number)
+    }
+
+    /// How often `unit` was compiled.
+    pub fn compilations(&self, unit: Unit) -> u32 {
+        self.compilations.get(&unit).copied().unwrap_or(0)
+    }
+
+    /// `unit` has no native code from now on.
+    pub fn remove(&mut self, unit: Unit) {
+        if let Some(number) = self.numbers.remove(&unit) {
+            self.by_number.remove(&number);
+        }
+    }
+
+    /// Take out the units that `goes` picks.
+    pub fn take(&mut self, mut goes: impl FnMut(&Compiled) -> bool) -> Vec<Unit> {
+        let gone: Vec<Unit> =
+            self.by_number.values().filter(|unit| goes(unit)).map(|unit| unit.unit).collect();
+        gone.iter().for_each(|unit| self.remove(*unit));
+        gone
+    }
+
+    /// The code that `keep` refuses is going; none of it has native code any more.
+    pub fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
+        self.compilations.retain(|unit, _| keep(unit.code));
+    }
+}
