@@ -11,6 +11,9 @@ pub const ARITHMETIC: &[&str] =
     &["+", "-", "*", "/", "\\\\", "//", "bitAnd:", "bitOr:", "bitShift:"];
 pub const COMPARISONS: &[&str] = &["<", ">", "<=", ">=", "=", "~="];
 
+/// So often in a call a condition may be no Boolean.
+const MOST_DOUBTS: i64 = 3;
+
 fn argument(index: u8) -> Expr {
     Expr::Read(Place::Temporary(index))
 }
@@ -28,12 +31,12 @@ fn nil() -> Expr {
 }
 
 /// Collects the methods.
-struct Kernel1 {
+struct Methods {
     kernel: Kernel,
     methods: Vec<Method>,
 }
 
-impl Kernel1 {
+impl Methods {
     fn code(&mut self, class: &'static str, selector: &'static str, primitive: u16, code: Code) {
         let primitive = (primitive != 0).then_some(primitive);
         let set = match (self.kernel.set, self.methods.len() % 2) {
@@ -58,7 +61,7 @@ impl Kernel1 {
 
 /// The methods of `kernel`.
 pub fn methods(kernel: Kernel) -> Vec<Method> {
-    let mut all = Kernel1 { kernel, methods: Vec::new() };
+    let mut all = Methods { kernel, methods: Vec::new() };
     integers(&mut all);
     floats(&mut all);
     objects(&mut all);
@@ -90,7 +93,7 @@ const INTEGER_PRIMITIVES: &[(&str, u16)] = &[
 /// Their primitives for large integers are so much further.
 const LARGE: u16 = 20;
 
-fn integers(all: &mut Kernel1) {
+fn integers(all: &mut Methods) {
     for &(selector, number) in INTEGER_PRIMITIVES {
         let is_comparison = COMPARISONS.contains(&selector);
         let otherwise = if is_comparison {
@@ -141,7 +144,7 @@ const FLOAT_PRIMITIVES: &[(&str, u16)] = &[
 /// Their primitives for immediate floats are so much further.
 const SMALL_FLOAT: u16 = 500;
 
-fn floats(all: &mut Kernel1) {
+fn floats(all: &mut Methods) {
     for (class, more) in [("BoxedFloat64", 0), ("SmallFloat64", SMALL_FLOAT)] {
         for &(selector, number) in FLOAT_PRIMITIVES {
             let otherwise = if COMPARISONS.contains(&selector) {
@@ -156,7 +159,7 @@ fn floats(all: &mut Kernel1) {
     }
 }
 
-fn objects(all: &mut Kernel1) {
+fn objects(all: &mut Methods) {
     all.answers("Object", "==", 110, nil());
     all.answers("Object", "=", 110, nil());
     all.answers("Object", "~~", 169, nil());
@@ -194,7 +197,7 @@ fn global(name: &'static str) -> Expr {
 
 /// Only instances of the program's own classes become one another or change their class: their methods find
 /// as many variables as before.
-fn becoming(all: &mut Kernel1) {
+fn becoming(all: &mut Methods) {
     let one = |value| Expr::Array(vec![value]);
     for (selector, back, primitive) in [
         ("swap:", "swapWith:", 128),
@@ -222,7 +225,7 @@ fn becoming(all: &mut Kernel1) {
 }
 
 /// `log:` keeps the last values.
-fn logging(all: &mut Kernel1) {
+fn logging(all: &mut Methods) {
     let mask = integer(crate::world::LOG_SIZE as i64 - 1);
     let next = send(send(global("LogIndex"), "bitAnd:", vec![mask]), "+", vec![integer(1)]);
     let advance = Expr::Write(Place::Global("LogIndex"), Box::new(next));
@@ -230,7 +233,7 @@ fn logging(all: &mut Kernel1) {
     all.runs("Object", "log:", vec![Stmt::Value(put)], 0);
 }
 
-fn collections(all: &mut Kernel1) {
+fn collections(all: &mut Methods) {
     for (class, at, put) in [("Array", 60, 61), ("ByteArray", 60, 61), ("String", 63, 64)] {
         all.answers(class, "at:", at, argument(0));
         all.answers(class, "at:put:", put, argument(1));
@@ -245,7 +248,7 @@ fn collections(all: &mut Kernel1) {
     all.runs("Array", "do:", vec![Stmt::Loop(it)], 1);
 }
 
-fn blocks(all: &mut Kernel1) {
+fn blocks(all: &mut Methods) {
     for (class, number) in [("BlockClosure", 201), ("FullBlockClosure", 207)] {
         let is_old = number == 201;
         for (count, selector) in ["value", "value:", "value:value:"].into_iter().enumerate() {
@@ -261,7 +264,7 @@ fn blocks(all: &mut Kernel1) {
     }
 }
 
-fn contexts(all: &mut Kernel1) {
+fn contexts(all: &mut Methods) {
     let variable = |slot| Expr::Read(Place::Variable(slot));
     all.answers("Context", "sender", 0, variable(0));
     all.answers("Context", "quickSender", 264, variable(0));
@@ -276,9 +279,9 @@ fn contexts(all: &mut Kernel1) {
 }
 
 /// What the VM asks by itself.
-fn asked(all: &mut Kernel1) {
+fn asked(all: &mut Methods) {
     let truth = if all.kernel.truth { Literal::True } else { Literal::False };
-    all.answers("Object", "mustBeBoolean", 0, Expr::Literal(truth));
+    must_be_boolean(all, truth);
     let answer = match all.kernel.misunderstanding {
         0 => send(argument(0), "selector", vec![]),
         1 => send(argument(0), "arguments", vec![]),
@@ -287,16 +290,31 @@ fn asked(all: &mut Kernel1) {
     };
     all.answers("Object", "doesNotUnderstand:", 0, answer);
     all.answers("Object", "quit", 113, nil());
-    let ended = Expr::Write(Place::Global("Ended"), Box::new(Expr::Literal(Literal::True)));
-    let result = Expr::Write(Place::Global("Result"), Box::new(argument(0)));
-    let quit = send(Expr::Receiver, "quit", vec![]);
-    let body = [ended, result, quit].map(Stmt::Value).to_vec();
-    all.runs("Context", "cannotReturn:", body, 0);
+    all.runs("Context", "cannotReturn:", end(argument(0)), 0);
     drive(all);
 }
 
+/// End the program with this result.
+fn end(result: Expr) -> Vec<Stmt> {
+    let ended = Expr::Write(Place::Global("Ended"), Box::new(Expr::Literal(Literal::True)));
+    let result = Expr::Write(Place::Global("Result"), Box::new(result));
+    let quit = send(Expr::Receiver, "quit", vec![]);
+    [ended, result, quit].map(Stmt::Value).to_vec()
+}
+
+/// The program goes on after the jump with what this answers as one operand more. That must not happen too
+/// often in a frame.
+fn must_be_boolean(all: &mut Methods, truth: Literal) {
+    let next = send(global("Doubts"), "+", vec![integer(1)]);
+    let advance = Expr::Write(Place::Global("Doubts"), Box::new(next));
+    let is_enough = send(advance, ">", vec![integer(MOST_DOUBTS)]);
+    let body = vec![Stmt::If(is_enough, true, end(nil()), Vec::new())];
+    let answer = Some(Expr::Literal(truth));
+    all.code("Object", "mustBeBoolean", 0, Code { body, answer, ..Code::default() });
+}
+
 /// The method that the program starts in: it calls the program again and again, and stops after each.
-fn drive(all: &mut Kernel1) {
+fn drive(all: &mut Methods) {
     let arguments = vec![global("In1"), global("In2")];
     let call = send(global("In0"), MAIN, arguments);
     let result = Expr::Write(Place::Global("Result"), Box::new(call));

@@ -1,8 +1,9 @@
 //! The tiers agree: random valid programs are run by the interpreter and by compiled code, and after each call
 //! the graphs of objects that can be reached must be the same.
 //!
-//! `ROWEL_PROGRAMS` is how many, `ROWEL_SEED` the number of the first one; with `ROWEL_VERBOSE` the number of
-//! each is written before it runs. A program on which they disagree is made smaller and printed.
+//! `ROWEL_PROGRAMS` is how many, `ROWEL_SEED` the number of the first one, `ROWEL_JOBS` how many processes
+//! run them; with `ROWEL_VERBOSE` the number of each is written before it runs. A program on which they disagree
+//! is made smaller and printed.
 //!
 //! | concept | where |
 //! |---|---|
@@ -12,9 +13,10 @@
 //! | to bytecodes | `emit`, `assembler` |
 //! | the heap that it runs in | `world` |
 //! | running and comparing | `run`, `graph` |
-//! | making it smaller | `shrink` |
+//! | making it smaller | `shrink`, `children` |
 
 mod assembler;
+mod children;
 mod choices;
 mod emit;
 mod generate;
@@ -26,13 +28,20 @@ mod shrink;
 mod syntax;
 mod world;
 
+use std::io::{Seek, Write};
+use std::path::Path;
+
+use children::{Failed, Job, PROGRESS, REDUCTIONS};
 use choices::Choices;
 use run::{Tier, Way, disagreement};
+use syntax::Program;
 
 /// Programs in a usual run.
 const USUALLY: u64 = 2000;
-/// Disagreements after which no more programs are run.
+/// Disagreements after which a process runs no more programs.
 const ENOUGH: usize = 3;
+/// The test below.
+const NAME: &str = "compiled_code_does_what_the_interpreter_does";
 
 /// How the program with this number is run beside the interpreter alone.
 fn way(seed: u64) -> Way {
@@ -53,26 +62,89 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// Write what is wrong with a program.
+fn report(program: &Program, why: &str) {
+    let seed = program.seed;
+    eprintln!("ROWEL_SEED={seed}, {:?}\n{program}{why}\n", way(seed));
+}
+
 #[test]
 fn compiled_code_does_what_the_interpreter_does() {
     let first = number("ROWEL_SEED");
     let count = number("ROWEL_PROGRAMS").unwrap_or(if first.is_some() { 1 } else { USUALLY });
     let first = first.unwrap_or(0);
+    match std::env::var(PROGRESS) {
+        Ok(progress) => run_programs(first, count, Path::new(&progress)),
+        Err(_) => run_children(first, count),
+    }
+}
+
+/// What a child does.
+fn run_programs(first: u64, count: u64, progress: &Path) {
+    let mut progress = std::fs::File::create(progress).expect("a file");
     let is_verbose = std::env::var_os("ROWEL_VERBOSE").is_some();
+    let reductions = std::env::var(REDUCTIONS).ok();
     let mut wrong = 0;
     for seed in first..first + count {
+        progress.rewind().and_then(|()| progress.write_all(&seed.to_le_bytes())).expect("a file");
         if is_verbose {
             eprintln!("ROWEL_SEED={seed}");
         }
-        let (program, way) = (generate::program(seed), way(seed));
-        let Some(difference) = disagreement(&program, way) else { continue };
-        let smaller = shrink::shrink(&program, way);
-        let still = disagreement(&smaller, way).unwrap_or(difference);
-        eprintln!("ROWEL_SEED={seed}, {way:?}\n{smaller}{still}\n");
-        wrong += 1;
-        if wrong == ENOUGH {
-            break;
+        let program = generate::program(seed);
+        if let Some(reductions) = &reductions {
+            let numbers: Vec<usize> = reductions.split(',').flat_map(str::parse).collect();
+            let program = shrink::follow(program, &numbers);
+            assert_eq!(disagreement(&program, way(seed)), None);
+        } else if let Some(difference) = disagreement(&program, way(seed)) {
+            report_smaller(&program, difference);
+            wrong += 1;
+            if wrong == ENOUGH {
+                break;
+            }
         }
     }
     assert_eq!(wrong, 0, "compiled code and interpreter disagree");
+}
+
+/// Make a program smaller on which they disagree, and report it.
+fn report_smaller(program: &Program, difference: String) {
+    let way = way(program.seed);
+    let is_bad = |smaller: &Program, _: &[usize]| disagreement(smaller, way).is_some();
+    let reductions = shrink::shrink(program, is_bad);
+    let smaller = shrink::follow(program.clone(), &reductions);
+    report(&smaller, &disagreement(&smaller, way).unwrap_or(difference));
+}
+
+/// Have children run the programs, and look at what happens to them.
+fn run_children(first: u64, count: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let jobs = number("ROWEL_JOBS").unwrap_or(processors).clamp(1, count.max(1));
+    let share = count.div_ceil(jobs);
+    let starts = (0..jobs).map(|job| first + (job * share).min(count));
+    let ends = |start: u64| (start + share).min(first + count);
+    let all: Vec<Job> = starts
+        .map(|start| Job::start(folder.path(), start, ends(start) - start, None))
+        .collect();
+    let mut failed = 0;
+    for job in all {
+        match job.wait() {
+            Ok(()) => continue,
+            Err(Failed::Reported) => {}
+            Err(Failed::Died(seed, how)) => report_deadly(folder.path(), seed, &how),
+        }
+        failed += 1;
+    }
+    assert_eq!(failed, 0, "compiled code and interpreter disagree");
+}
+
+/// Make a program smaller that takes its process down, and report it.
+fn report_deadly(folder: &Path, seed: u64, how: &str) {
+    let program = generate::program(seed);
+    report(&program, how);
+    let is_bad = |_: &Program, reductions: &[usize]| {
+        matches!(Job::start(folder, seed, 1, Some(reductions)).wait(), Err(Failed::Died(..)))
+    };
+    let reductions = shrink::shrink(&program, is_bad);
+    report(&shrink::follow(program, &reductions), how);
 }

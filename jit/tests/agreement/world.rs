@@ -26,7 +26,7 @@ pub const LOG_SIZE: u64 = 16;
 /// Variables that are looked at after each call, in the order of the array.
 pub const WATCHED: &[&str] = &[
     "Result", "A", "B", "C", "D", "R0", "R1", "R2", "R3", "R4", "R5", "Log", "LogIndex", "Fuel",
-    "Ended", "In0", "In1", "In2",
+    "Doubts", "Ended", "In0", "In1", "In2",
 ];
 
 /// Classes that the bootstrapped heap has.
@@ -241,7 +241,7 @@ impl Maker {
         let array = self.array(&[integer(3), float, inner, self.vm.heap.true_object(), integer(-1)]);
         let string = text(&mut self.vm, "some text");
         let mut values = vec![("Log", log), ("A", array), ("B", string)];
-        values.extend([("LogIndex", integer(0)), ("Fuel", integer(0))]);
+        values.extend([("LogIndex", integer(0)), ("Fuel", integer(0)), ("Doubts", integer(0))]);
         for (variable, class) in RECEIVERS.iter().zip(CLASSES) {
             let receiver = self.instance(class);
             let slots = [integer(1), integer(2), float, array];
