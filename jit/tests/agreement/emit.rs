@@ -436,6 +436,9 @@ impl Emitter {
     }
 
     fn block(&mut self, block: &Block) {
+        if block.closure == Closure::ReceiverOnStack && self.set == Set::SistaV1 {
+            self.put(S::PushReceiver {}, V::PushReceiver {});
+        }
         for &slot in &block.code.copied {
             self.push(Place::Temporary(slot));
         }
@@ -469,9 +472,6 @@ impl Emitter {
         let mut inner = Emitter::new(self.set, self.of_context);
         inner.block_body(code);
         let receiver_on_stack = i32::from(closure == Closure::ReceiverOnStack);
-        if receiver_on_stack == 1 {
-            self.put(S::PushReceiver {}, V::PushReceiver {});
-        }
         match inner.finish(code, None) {
             Some(compiled) => {
                 let index = self.literal(Constant::Block(compiled));
