@@ -30,6 +30,8 @@ const OTHER_CLASSES: &[&str] = &[
     "BlockClosure",
     "True",
 ];
+/// The most methods of a program beside the main one.
+const MOST_METHODS: usize = 8;
 /// How often a program is called.
 const CALLS: usize = 24;
 /// From which call on there are other values than integers, and then anything.
@@ -123,12 +125,21 @@ pub struct Generator {
     /// Expressions around the place.
     pub nesting: usize,
     pub set: Set,
+    /// Which of [`LEAVES`] and [`DEEP`] the program implements.
+    leaves: Vec<bool>,
+    deep: Vec<bool>,
 }
 
 /// The program with this number.
 pub fn program(seed: u64) -> Program {
-    let mut generator =
-        Generator { choices: Choices::new(seed), budget: 0, nesting: 0, set: Set::SistaV1 };
+    let mut generator = Generator {
+        choices: Choices::new(seed),
+        budget: 0,
+        nesting: 0,
+        set: Set::SistaV1,
+        leaves: Vec::new(),
+        deep: Vec::new(),
+    };
     generator.program(seed)
 }
 
@@ -146,17 +157,12 @@ impl Generator {
             1 => &[Set::SistaV1, Set::V3],
             _ => &[Set::SistaV1],
         };
+        let plan = self.plan();
+        self.leaves = LEAVES.iter().map(|leaf| plan.iter().any(|it| it.1 == *leaf)).collect();
+        self.deep = DEEP.iter().map(|deep| plan.iter().any(|it| it.1 == *deep)).collect();
         let mut methods = vec![self.main(sets)];
-        let deep = self.choices.between(1, 3);
-        let leaves = self.choices.between(1, 5);
-        for index in 0..deep + leaves {
-            let method = if index < deep { self.deep(sets) } else { self.small(sets) };
-            let same = |other: &Method| {
-                (other.class, other.selector) == (method.class, method.selector)
-            };
-            if !methods.iter().any(same) {
-                methods.push(method);
-            }
+        for (class, selector) in plan {
+            methods.push(self.planned(sets, class, selector));
         }
         let inputs = (0..CALLS).map(|call| self.input(call)).collect();
         Program { seed, superclasses, kernel, methods, inputs }
@@ -173,37 +179,55 @@ impl Generator {
     fn class(&mut self) -> &'static str {
         match self.choices.below(8) {
             0 => self.choices.of(OTHER_CLASSES),
-            1 | 2 => ROOT_CLASS,
+            1..4 => ROOT_CLASS,
             _ => self.choices.of(&CLASSES),
         }
     }
 
     fn main(&mut self, sets: &[Set]) -> Method {
-        let nodes = self.choices.between(15, 60) as isize;
+        let nodes = self.choices.between(10, 45) as isize;
         self.method(sets, ROOT_CLASS, MAIN, Reach::Deep(0), true, nodes)
     }
 
-    fn deep(&mut self, sets: &[Set]) -> Method {
-        let (index, class) = (self.choices.below(DEEP.len()), self.class());
-        let fueled = self.choices.one_in(2);
-        let reach = Reach::Deep(if fueled { 0 } else { index + 1 });
-        let nodes = self.choices.between(8, 45) as isize;
-        self.method(sets, class, DEEP[index], reach, fueled, nodes)
+    /// Classes and selectors of the methods beside the main one: a few selectors, some of them in more than
+    /// one class.
+    fn plan(&mut self) -> Vec<(&'static str, &'static str)> {
+        let mut plan: Vec<(&'static str, &'static str)> = Vec::new();
+        for (all, most) in [(LEAVES, 2), (DEEP, 2), (SIMPLE, 1)] {
+            for _ in 0..self.choices.between(1, most) {
+                let selector = self.choices.of(all);
+                for _ in 0..self.choices.weighted(&[(4, 1), (2, 2), (1, 3), (1, 5)]) {
+                    let class = self.class();
+                    let own = class.starts_with(ROOT_CLASS) || class == "Object";
+                    // Numbers and arrays keep what bytecodes do with them.
+                    let class = if own || !SIMPLE.contains(&selector) { class } else { ROOT_CLASS };
+                    if !plan.contains(&(class, selector)) && plan.len() < MOST_METHODS {
+                        plan.push((class, selector));
+                    }
+                }
+            }
+        }
+        plan
     }
 
-    /// A leaf, or an implementation of what bytecodes send.
-    fn small(&mut self, sets: &[Set]) -> Method {
-        let class = self.class();
-        if self.choices.one_in(3) {
-            let selector = self.choices.of(SIMPLE);
-            let own = class.starts_with(ROOT_CLASS) || class == "Object";
-            let class = if own { class } else { ROOT_CLASS };
-            let nodes = self.choices.between(1, 6) as isize;
-            return self.method(sets, class, selector, Reach::Nothing, false, nodes);
+    fn planned(
+        &mut self,
+        sets: &[Set],
+        class: &'static str,
+        selector: &'static str,
+    ) -> Method {
+        if let Some(index) = DEEP.iter().position(|deep| *deep == selector) {
+            let fueled = self.choices.one_in(2);
+            let reach = Reach::Deep(if fueled { 0 } else { index + 1 });
+            let nodes = self.choices.between(6, 30) as isize;
+            return self.method(sets, class, selector, reach, fueled, nodes);
         }
-        let index = self.choices.below(LEAVES.len());
-        let nodes = self.choices.between(1, 14) as isize;
-        self.method(sets, class, LEAVES[index], Reach::Leaves(index + 1), false, nodes)
+        if let Some(index) = LEAVES.iter().position(|leaf| *leaf == selector) {
+            let nodes = self.choices.between(1, 12) as isize;
+            return self.method(sets, class, selector, Reach::Leaves(index + 1), false, nodes);
+        }
+        let nodes = self.choices.between(1, 6) as isize;
+        self.method(sets, class, selector, Reach::Nothing, false, nodes)
     }
 
     fn method(
@@ -316,6 +340,34 @@ impl Generator {
                 Literal::Array((0..count).map(|_| self.literal(depth - 1)).collect())
             }
         }
+    }
+
+    /// One of `all` from this one on, mostly one that the program implements.
+    fn selector(
+        &mut self,
+        all: &'static [&'static str],
+        implemented: &[bool],
+        from: usize,
+    ) -> Option<&'static str> {
+        let rest = all.get(from..).filter(|rest| !rest.is_empty())?;
+        let known: Vec<_> = (from..all.len()).filter(|index| implemented[*index]).collect();
+        if known.is_empty() && !self.choices.one_in(4) {
+            return None;
+        }
+        if known.is_empty() || self.choices.one_in(10) {
+            return Some(self.choices.of(rest));
+        }
+        Some(all[self.choices.of(&known)])
+    }
+
+    fn leaf_selector(&mut self, from: usize) -> Option<&'static str> {
+        let leaves = self.leaves.clone();
+        self.selector(LEAVES, &leaves, from)
+    }
+
+    fn deep_selector(&mut self, from: usize) -> Option<&'static str> {
+        let deep = self.deep.clone();
+        self.selector(DEEP, &deep, from)
     }
 
     /// A selector that may be performed by what does not count activations.

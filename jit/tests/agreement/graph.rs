@@ -122,6 +122,10 @@ impl Walk<'_> {
 }
 
 impl Graph {
+    pub fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     pub fn digest(&self) -> u64 {
         use std::hash::Hash;
         let mut hasher = DefaultHasher::new();

@@ -148,3 +148,42 @@ fn report_deadly(folder: &Path, seed: u64, how: &str) {
     let reductions = shrink::shrink(&program, is_bad);
     report(&shrink::follow(program, &reductions), how);
 }
+
+#[test]
+#[ignore = "for people"]
+fn statistics() {
+    let (mut none, mut ended, mut calls, mut fuel, mut doubts) = (0, 0, 0, 0, 0);
+    let (mut plain, mut native) = (std::time::Duration::ZERO, std::time::Duration::ZERO);
+    let (mut nodes, mut codes) = (0, 0);
+    let (mut results, mut generate) = (std::collections::HashMap::new(), std::time::Duration::ZERO);
+    let mut dead_log = 0;
+    for seed in 0..500 {
+        let start = std::time::Instant::now();
+        let program = generate::program(seed);
+        generate += start.elapsed();
+        let start = std::time::Instant::now();
+        let out = run::outcome(&program, Way::PLAIN, |_, _, _| ());
+        plain += start.elapsed();
+        let Some(out) = out else { none += 1; continue };
+        ended += usize::from(out.digests.len() < 24);
+        let mut same = 0;
+        run::outcome(&program, Way::PLAIN, |call, graph, world| {
+            calls += 1;
+            fuel += 30 - world.get("Fuel").integer_value();
+            doubts += world.get("Doubts").integer_value();
+            let result = world.get("Result");
+            let class = world.vm.heap.class_index(result);
+            *results.entry(world.class_names.get(&class.0).copied().unwrap_or("?")).or_insert(0) += 1;
+            if call == 23 {
+                nodes += graph.size();
+                codes += world.vm.code.iter().count();
+            }
+            same += usize::from(world.get("LogIndex") == rowel_objmem::Oop::small_integer(0));
+        });
+        dead_log += usize::from(same > 20);
+        let start = std::time::Instant::now();
+        run::outcome(&program, Way { tier: Tier::Before([8, 16]), stress: false, small_stack: false }, |_, _, _| ());
+        native += start.elapsed();
+    }
+    eprintln!("none {none} ended {ended} calls {calls} fuel {fuel} doubts {doubts} no log {dead_log} nodes {nodes} codes {codes}\n generate {generate:?} plain {plain:?} native {native:?} {results:?}");
+}

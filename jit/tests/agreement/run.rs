@@ -9,6 +9,7 @@ use rowel_interpreter::vm::Vm;
 use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::Oop;
 
+use crate::choices::Choices;
 use crate::graph::{Graph, graph};
 use crate::syntax::Program;
 use crate::world::World;
@@ -25,7 +26,7 @@ pub enum Tier {
     Interpreter,
     /// Native code from the first call on, when nothing is known.
     AtOnce,
-    /// All that there is by then is compiled before these calls, with what inline caches know.
+    /// Most of what there is by then is compiled before these calls, with what inline caches know.
     Before([usize; 2]),
 }
 
@@ -64,6 +65,7 @@ pub fn outcome(
     }
     world.vm.stress_scavenges = way.stress;
     let mut outcome = Outcome::default();
+    let mut choices = Choices::new(program.seed);
     for (call, input) in program.inputs.iter().enumerate() {
         let receiver = world.get(input.receiver);
         world.set("In0", receiver);
@@ -76,7 +78,7 @@ pub fn outcome(
         if let Tier::Before(calls) = way.tier
             && calls.contains(&call)
         {
-            compile_all(&mut world.vm);
+            compile_most(&mut world.vm, &mut choices);
         }
         if way.stress {
             world.vm.request_attention();
@@ -115,12 +117,12 @@ fn attach(vm: &mut Vm) {
     Tiered::attach(vm, options).expect("a tier for this machine");
 }
 
-/// Compile all that has been translated, and from now on all that is.
-fn compile_all(vm: &mut Vm) {
+/// Compile most of what has been translated, and from now on all that is.
+fn compile_most(vm: &mut Vm, choices: &mut Choices) {
     if vm.tier.is_none() {
         attach(vm);
     }
-    let all: Vec<CodeRef> = vm.code.iter().collect();
+    let all: Vec<CodeRef> = vm.code.iter().filter(|_| !choices.one_in(4)).collect();
     if let Some(tier) = &mut vm.tier {
         all.into_iter().for_each(|code| tier.leaves_often(code));
     }

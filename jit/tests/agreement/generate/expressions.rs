@@ -1,7 +1,7 @@
 //! Random expressions, by what they are wanted for. What they answer may be something else.
 
 use super::statements::send;
-use super::{DEEP, FLOATS, Generator, INTEGERS, LEAVES, Reach, SIMPLE, Scope, Slot};
+use super::{FLOATS, Generator, INTEGERS, LEAVES, Reach, SIMPLE, Scope, Slot};
 use crate::kernel;
 use crate::syntax::*;
 
@@ -291,9 +291,8 @@ impl Generator {
             Reach::Leaves(from) => from,
             Reach::Deep(_) => 0,
         };
-        match LEAVES.get(from..).filter(|leaves| !leaves.is_empty()) {
-            Some(leaves) => {
-                let selector = self.choices.of(leaves);
+        match self.leaf_selector(from) {
+            Some(selector) => {
                 let receiver = self.receiver(scope);
                 let message = self.message(scope, selector);
                 Expr::Send(Box::new(receiver), message)
@@ -306,8 +305,8 @@ impl Generator {
     fn receiver(&mut self, scope: &mut Scope) -> Expr {
         match self.choices.below(6) {
             0 | 1 => Expr::Receiver,
-            2 => Expr::Read(Place::Global(self.choices.of(&RECEIVERS))),
-            3 => self.any(scope),
+            2 | 3 => Expr::Read(Place::Global(self.choices.of(&RECEIVERS))),
+            4 => self.any(scope),
             _ => self.read(scope),
         }
     }
@@ -318,10 +317,7 @@ impl Generator {
             scope.fueled = true;
         }
         let from = if scope.fueled { 0 } else { from };
-        let Some(all) = DEEP.get(from..).filter(|all| !all.is_empty()) else {
-            return self.leaf_send(scope);
-        };
-        let selector = self.choices.of(all);
+        let Some(selector) = self.deep_selector(from) else { return self.leaf_send(scope) };
         let receiver = self.receiver(scope);
         let mut arguments = Vec::new();
         for index in 0..arguments_of(selector) {
@@ -342,10 +338,7 @@ impl Generator {
             Reach::Leaves(from) => from,
             Reach::Deep(_) => 0,
         };
-        let Some(leaves) = LEAVES.get(from..).filter(|leaves| !leaves.is_empty()) else {
-            return self.fixed_send(scope);
-        };
-        let selector = self.choices.of(leaves);
+        let Some(selector) = self.leaf_selector(from) else { return self.fixed_send(scope) };
         Expr::SuperSend(self.message(scope, selector))
     }
 
@@ -466,13 +459,13 @@ impl Generator {
             return self.fixed_send(scope);
         }
         let may_go_deep = scope.fueled || scope.is_block;
-        let names = if may_go_deep && self.choices.one_in(2) {
+        let name = if may_go_deep && self.choices.one_in(2) {
             scope.fueled = true;
-            DEEP
+            self.deep_selector(0)
         } else {
-            LEAVES
+            self.leaf_selector(0)
         };
-        let name = self.choices.of(names);
+        let name = name.unwrap_or("missing:");
         let receiver = self.receiver(scope);
         let selector = match arguments_of(name) {
             0 => "perform:",
