@@ -22,7 +22,11 @@ enum Item {
     Plain(Bytecode),
     Jump(When, Label),
     /// A closure whose code stands from here to the label.
-    Closure { num_args: i32, num_copied: i32, end: Label },
+    Closure {
+        num_args: i32,
+        num_copied: i32,
+        end: Label,
+    },
     Label(Label),
 }
 
@@ -151,7 +155,9 @@ impl Assembler {
             Set::V3 => match when {
                 When::Always => [Some(V::Jump { offset }), Some(V::LongJump { offset })],
                 When::True => [None, Some(V::LongJumpIfTrue { offset })],
-                When::False => [Some(V::JumpIfFalse { offset }), Some(V::LongJumpIfFalse { offset })],
+                When::False => {
+                    [Some(V::JumpIfFalse { offset }), Some(V::LongJumpIfFalse { offset })]
+                }
             }
             .map(|jump| jump.map(Bytecode::V3)),
         }

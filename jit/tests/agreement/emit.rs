@@ -172,7 +172,11 @@ impl Emitter {
         let goes_on = self.assembler.new_label();
         self.jump(When::False, goes_on);
         let nil = Expr::Literal(Literal::Nil);
-        if is_block { self.block_return(&nil) } else { self.method_return(&nil) }
+        if is_block {
+            self.block_return(&nil)
+        } else {
+            self.method_return(&nil)
+        }
         self.assembler.place(goes_on);
     }
 
@@ -530,11 +534,8 @@ impl Emitter {
             Place::Temporary(slot) => {
                 let index = i32::from(slot);
                 let short = index < 12 && common;
-                let sista = if short {
-                    S::PushTemporary { index }
-                } else {
-                    S::LongPushTemporary { index }
-                };
+                let sista =
+                    if short { S::PushTemporary { index } } else { S::LongPushTemporary { index } };
                 let v3 = match index {
                     0..16 if common => V::PushTemporary { index },
                     _ => V::ExtendedPush { index, kind: 1 },
@@ -558,10 +559,7 @@ impl Emitter {
             }
             Place::Remote { vector, index } => {
                 let (vector, index) = (i32::from(vector), i32::from(index));
-                (
-                    S::PushRemoteTemporary { index, vector },
-                    V::PushRemoteTemporary { index, vector },
-                )
+                (S::PushRemoteTemporary { index, vector }, V::PushRemoteTemporary { index, vector })
             }
             Place::Global(name) => {
                 let index = self.literal(Constant::Global(name));
@@ -590,8 +588,7 @@ impl Emitter {
             Place::Variable(slot) => {
                 let index = i32::from(slot);
                 let double = V::DoubleExtended { kind: 5, detail: 0, index };
-                let v3 =
-                    if self.uncommon() { double } else { V::ExtendedStore { index, kind: 0 } };
+                let v3 = if self.uncommon() { double } else { V::ExtendedStore { index, kind: 0 } };
                 (S::LongStoreIntoReceiverVariable { index }, v3)
             }
             Place::Remote { vector, index } => {

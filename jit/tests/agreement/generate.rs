@@ -210,12 +210,7 @@ impl Generator {
         plan
     }
 
-    fn planned(
-        &mut self,
-        sets: &[Set],
-        class: &'static str,
-        selector: &'static str,
-    ) -> Method {
+    fn planned(&mut self, sets: &[Set], class: &'static str, selector: &'static str) -> Method {
         if let Some(index) = DEEP.iter().position(|deep| *deep == selector) {
             let fueled = self.choices.one_in(2);
             let reach = Reach::Deep(if fueled { 0 } else { index + 1 });
@@ -298,8 +293,7 @@ impl Generator {
     }
 
     fn input(&mut self, call: usize) -> Input {
-        let receiver =
-            if call < NUMBERS_FROM { RECEIVERS[0] } else { self.choices.of(&RECEIVERS) };
+        let receiver = if call < NUMBERS_FROM { RECEIVERS[0] } else { self.choices.of(&RECEIVERS) };
         Input { receiver, arguments: [(); 2].map(|()| self.given(call)) }
     }
 

@@ -122,10 +122,6 @@ impl Walk<'_> {
 }
 
 impl Graph {
-    pub fn size(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub fn digest(&self) -> u64 {
         use std::hash::Hash;
         let mut hasher = DefaultHasher::new();
@@ -172,7 +168,9 @@ impl Graph {
                 let oop = Oop(bits);
                 return match oop.as_integer() {
                     Some(value) => value.to_string(),
-                    None if oop.is_character() => format!("${:?}", char::from_u32(oop.character_value())),
+                    None if oop.is_character() => {
+                        format!("${:?}", char::from_u32(oop.character_value()))
+                    }
                     None => format!("a float {bits:#x}"),
                 };
             }

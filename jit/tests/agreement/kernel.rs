@@ -4,8 +4,10 @@
 use crate::syntax::*;
 
 /// Selectors of fixed methods that activate nothing else without end, by number of arguments.
-pub const UNARY: &[&str] = &["class", "size", "yourself", "asFloat", "truncated", "x", "y", "hasSlots", "negated"];
-pub const BINARY: &[&str] = &["==", "~~", "@", "bitXor:", "max:", "swap:", "become1:", "changeLike:"];
+pub const UNARY: &[&str] =
+    &["class", "size", "yourself", "asFloat", "truncated", "x", "y", "hasSlots", "negated"];
+pub const BINARY: &[&str] =
+    &["==", "~~", "@", "bitXor:", "max:", "swap:", "become1:", "changeLike:"];
 /// Numbers do these; the bytecodes too.
 pub const ARITHMETIC: &[&str] =
     &["+", "-", "*", "/", "\\\\", "//", "bitAnd:", "bitOr:", "bitShift:"];
@@ -119,12 +121,8 @@ fn integers(all: &mut Methods) {
     all.answers("SmallInteger", "@", 18, nil());
     all.answers("SmallInteger", "negated", 0, send(integer(0), "-", vec![Expr::Receiver]));
     let is_less = send(Expr::Receiver, "<", vec![argument(0)]);
-    let greater = Expr::If(
-        Box::new(is_less),
-        true,
-        Box::new(argument(0)),
-        Box::new(Expr::Receiver),
-    );
+    let greater =
+        Expr::If(Box::new(is_less), true, Box::new(argument(0)), Box::new(Expr::Receiver));
     all.answers("SmallInteger", "max:", 0, greater.clone());
     all.answers("SmallFloat64", "max:", 0, greater);
 }
@@ -199,10 +197,9 @@ fn global(name: &'static str) -> Expr {
 /// as many variables as before.
 fn becoming(all: &mut Methods) {
     let one = |value| Expr::Array(vec![value]);
-    for (selector, back, primitive) in [
-        ("swap:", "swapWith:", 128),
-        ("become1:", "becomeFrom:", 72),
-    ] {
+    for (selector, back, primitive) in
+        [("swap:", "swapWith:", 128), ("become1:", "becomeFrom:", 72)]
+    {
         all.answers("Object", selector, 0, Expr::Receiver);
         all.answers("Object", back, 0, Expr::Receiver);
         all.answers(ROOT_CLASS, selector, 0, send(argument(0), back, vec![Expr::Receiver]));
@@ -220,7 +217,12 @@ fn becoming(all: &mut Methods) {
     all.answers("Object", "changeBack:", 0, Expr::Receiver);
     let back = send(argument(0), "changeBack:", vec![Expr::Receiver]);
     all.answers(ROOT_CLASS, "changeLike:", 0, back);
-    all.answers(ROOT_CLASS, "changeBack:", 0, send(argument(0), "primitiveLike:", vec![Expr::Receiver]));
+    all.answers(
+        ROOT_CLASS,
+        "changeBack:",
+        0,
+        send(argument(0), "primitiveLike:", vec![Expr::Receiver]),
+    );
     all.answers(ROOT_CLASS, "primitiveLike:", 115, nil());
 }
 
@@ -244,7 +246,13 @@ fn collections(all: &mut Methods) {
     let is_over = send(index(), ">=", vec![send(Expr::Receiver, "size", vec![])]);
     let element = send(Expr::Receiver, "at:", vec![send(index(), "+", vec![integer(1)])]);
     let each = Stmt::Value(send(argument(0), "value:", vec![element]));
-    let it = Loop { counter: 1, times: 8, direction: Direction::Up, exit: Some(is_over), body: vec![each] };
+    let it = Loop {
+        counter: 1,
+        times: 8,
+        direction: Direction::Up,
+        exit: Some(is_over),
+        body: vec![each],
+    };
     all.runs("Array", "do:", vec![Stmt::Loop(it)], 1);
 }
 

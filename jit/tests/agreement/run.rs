@@ -15,7 +15,7 @@ use crate::syntax::Program;
 use crate::world::World;
 
 /// Activations of what counts them, for each call.
-const FUEL: i64 = 30;
+pub const FUEL: i64 = 30;
 /// Pages of the VM stack, and of a small one.
 const PAGES: u64 = 4;
 const FEW_PAGES: u64 = 2;

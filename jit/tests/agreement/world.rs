@@ -238,7 +238,8 @@ impl Maker {
         let integer = Oop::small_integer;
         let float = self.vm.float_object(2.5).expect("memory");
         let inner = self.array(&[integer(7), integer(8)]);
-        let array = self.array(&[integer(3), float, inner, self.vm.heap.true_object(), integer(-1)]);
+        let array =
+            self.array(&[integer(3), float, inner, self.vm.heap.true_object(), integer(-1)]);
         let string = text(&mut self.vm, "some text");
         let mut values = vec![("Log", log), ("A", array), ("B", string)];
         values.extend([("LogIndex", integer(0)), ("Fuel", integer(0)), ("Doubts", integer(0))]);

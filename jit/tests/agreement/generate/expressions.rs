@@ -5,6 +5,8 @@ use super::{FLOATS, Generator, INTEGERS, LEAVES, Reach, SIMPLE, Scope, Slot};
 use crate::kernel;
 use crate::syntax::*;
 
+/// Where contexts and blocks are kept.
+const REMEMBERED: &str = "D";
 /// The most expressions around each other: each may keep operands on the stack.
 const DEEPEST: usize = 8;
 
@@ -31,6 +33,9 @@ enum Kind {
     Block,
     Missing,
     Collect,
+    Remember,
+    Recall,
+    Become,
 }
 
 const KINDS: &[(usize, Kind)] = &[
@@ -55,6 +60,9 @@ const KINDS: &[(usize, Kind)] = &[
     (3, Kind::Block),
     (1, Kind::Missing),
     (1, Kind::Collect),
+    (3, Kind::Remember),
+    (3, Kind::Recall),
+    (3, Kind::Become),
 ];
 
 impl Generator {
@@ -143,6 +151,9 @@ impl Generator {
                 let selector = self.choices.of(&["missing", "missing:", "missing:too:"]);
                 self.send_any(scope, selector)
             }
+            Kind::Remember => self.remember(scope),
+            Kind::Recall if matches!(scope.reach, Reach::Deep(_)) => self.recall(scope),
+            Kind::Become if sends_simple => self.become_and_compare(scope),
             Kind::Collect if sends_simple => {
                 let collect = if self.choices.one_in(4) { "collect" } else { "scavenge" };
                 send(Expr::Receiver, collect, vec![])
@@ -265,8 +276,11 @@ impl Generator {
 
     fn class_read(&mut self) -> Expr {
         let others = ["Array", "SmallInteger", "SmallFloat64", "String", "Object", "Point"];
-        let name =
-            if self.choices.one_in(2) { self.choices.of(&CLASSES) } else { self.choices.of(&others) };
+        let name = if self.choices.one_in(2) {
+            self.choices.of(&CLASSES)
+        } else {
+            self.choices.of(&others)
+        };
         Expr::Read(Place::Global(name))
     }
 
@@ -439,6 +453,62 @@ impl Generator {
                 send(send(here, "sender", vec![]), "tempAt:", vec![Expr::Literal(index)])
             }
         }
+    }
+
+    /// Keep a context, or a block that returns from its method, for when its method has returned.
+    fn remember(&mut self, scope: &mut Scope) -> Expr {
+        scope.needs_home = true;
+        let value = if scope.blocks < 2 && self.choices.one_in(3) {
+            let value = if self.choices.one_in(2) { Expr::Receiver } else { self.read_literal() };
+            let code = Code { body: vec![Stmt::Return(value)], ..Code::default() };
+            let full = self.set == Set::SistaV1 && self.choices.one_in(2);
+            let closure = if full { Closure::Full } else { Closure::Embedded };
+            Expr::Block(Box::new(Block { closure, code }))
+        } else {
+            Expr::ThisContext
+        };
+        Expr::Write(Place::Global(REMEMBERED), Box::new(value))
+    }
+
+    fn read_literal(&mut self) -> Expr {
+        Expr::Literal(Literal::Integer(self.choices.of(INTEGERS)))
+    }
+
+    /// Look at what was kept. Temporaries and operands of what has returned are no longer defined.
+    fn recall(&mut self, scope: &mut Scope) -> Expr {
+        self.evaluates(scope);
+        let kept = Expr::Read(Place::Global(REMEMBERED));
+        match self.choices.below(8) {
+            0 => send(kept, "value", vec![]),
+            1 => send(kept, "pc", vec![]),
+            2 => send(kept, "receiver", vec![]),
+            3 => send(send(kept, "sender", vec![]), "receiver", vec![]),
+            4 => send(send(kept, "sender", vec![]), "==", vec![Expr::ThisContext]),
+            5 => send(kept, "quickSender", vec![]),
+            _ => send(send(kept, "sender", vec![]), "class", vec![]),
+        }
+    }
+
+    /// Make one object another, and compare both or look into them.
+    fn become_and_compare(&mut self, scope: &mut Scope) -> Expr {
+        let place = self.writable(scope);
+        let two = [(); 2].map(|()| match self.choices.below(4) {
+            0 => Expr::Receiver,
+            1 => Expr::Read(place),
+            _ => Expr::Read(Place::Global(self.choices.of(&RECEIVERS))),
+        });
+        let [one, other] = two;
+        let kept = Expr::Write(place, Box::new(one));
+        let selector = self.choices.of(&["become1:", "become1:", "swap:", "changeLike:"]);
+        let statement = Stmt::Value(send(kept, selector, vec![other.clone()]));
+        let read = Expr::Read(place);
+        let value = match self.choices.below(4) {
+            0 => self.leaf_send(scope),
+            1 => send(read, "class", vec![]),
+            2 => send(read, "~~", vec![other]),
+            _ => send(read, "==", vec![other]),
+        };
+        Expr::Sequence(vec![statement], Box::new(value))
     }
 
     fn cascade(&mut self, scope: &mut Scope) -> Expr {
