@@ -20,7 +20,8 @@ pub enum When {
 #[derive(Clone, Copy, Debug)]
 enum Item {
     Plain(Bytecode),
-    Jump(When, Label),
+    /// Of exactly so many bytes, if that is said.
+    Jump(When, Label, Option<usize>),
     /// A closure whose code stands from here to the label.
     Closure {
         num_args: i32,
@@ -30,6 +31,8 @@ enum Item {
     Label(Label),
 }
 
+/// Bytes of a jump whose condition may be no Boolean: so far back the image goes to do it again.
+pub const DOUBTFUL_BYTES: usize = 2;
 /// Rounds until the distances fit: instructions only grow with them.
 const ROUNDS: usize = 12;
 
@@ -51,7 +54,12 @@ impl Assembler {
     }
 
     pub fn jump(&mut self, when: When, to: Label) {
-        self.items.push(Item::Jump(when, to));
+        self.items.push(Item::Jump(when, to, None));
+    }
+
+    /// A jump of exactly [`DOUBTFUL_BYTES`].
+    pub fn doubtful_jump(&mut self, when: When, to: Label) {
+        self.items.push(Item::Jump(when, to, Some(DOUBTFUL_BYTES)));
     }
 
     pub fn closure(&mut self, num_args: usize, num_copied: usize, end: Label) {
@@ -77,9 +85,12 @@ impl Assembler {
             let labels = self.labels(&sizes);
             let mut bytes = Vec::new();
             let mut settled = true;
+            // Distances are those of the round before, from both ends.
+            let mut before = 0;
             for (item, size) in self.items.iter().zip(&mut sizes) {
                 let start = bytes.len();
-                self.encode(*item, *size, &labels, &mut bytes)?;
+                self.encode(*item, *size, before, &labels, &mut bytes)?;
+                before += *size;
                 settled &= bytes.len() - start == *size;
                 *size = bytes.len() - start;
             }
@@ -102,24 +113,34 @@ impl Assembler {
         found
     }
 
-    /// Append `item` with at least `least` bytes.
-    fn encode(&self, item: Item, least: usize, labels: &[usize], out: &mut Vec<u8>) -> Option<()> {
+    /// Append `item`, which was at `at`, with at least `least` bytes.
+    fn encode(
+        &self,
+        item: Item,
+        least: usize,
+        at: usize,
+        labels: &[usize],
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
         let start = out.len();
         // Before the first round nothing is known of the distances.
         let distance = |label: Label, length: usize| match least {
             0 => 1,
-            _ => labels[label.0] as i32 - (start + length) as i32,
+            _ => labels[label.0] as i32 - (at + length) as i32,
         };
         match item {
             Item::Plain(bytecode) => bytecode.emit(out).ok(),
             Item::Label(_) => Some(()),
-            Item::Jump(when, label) => (1..8).find_map(|length| {
-                let candidates = self.jumps(when, distance(label, length));
-                candidates.into_iter().flatten().find_map(|jump| {
-                    fits(jump, length, start, out)?;
-                    self.pad(least, start, out)
+            Item::Jump(when, label, exactly) => {
+                let lengths = exactly.map_or(1..8, |length| length..length + 1);
+                lengths.into_iter().find_map(|length| {
+                    let candidates = self.jumps(when, distance(label, length));
+                    candidates.into_iter().flatten().find_map(|jump| {
+                        fits(jump, length, start, out)?;
+                        self.pad(least, start, out)
+                    })
                 })
-            }),
+            }
             Item::Closure { num_args, num_copied, end } => (3..10).find_map(|length| {
                 let size = distance(end, length);
                 let closure = match self.set {

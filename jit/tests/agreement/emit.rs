@@ -7,7 +7,7 @@ use rowel_bytecode::{
     Bytecode, BytecodeSet, SPECIAL_SELECTORS, decode, sista_v1::Bytecode as S, v3::Bytecode as V,
 };
 
-use crate::assembler::{Assembler, When};
+use crate::assembler::{Assembler, Label, When};
 use crate::choices::Choices;
 use crate::syntax::*;
 
@@ -41,7 +41,14 @@ pub const FUEL: &str = "Fuel";
 
 /// `method`; `None` when it cannot be encoded, or needs more than a frame has.
 pub fn compile(method: &Method) -> Option<Compiled> {
-    let mut emitter = Emitter::new(method.set, method.class == "Context");
+    let other = if method.set == Set::V3 { Set::SistaV1 } else { Set::V3 };
+    // Its jumps may be too far.
+    let ways = [(method.set, false), (method.set, true), (other, true)];
+    ways.into_iter().find_map(|(set, far)| compile_as(method, set, far))
+}
+
+fn compile_as(method: &Method, set: Set, far: bool) -> Option<Compiled> {
+    let mut emitter = Emitter::new(set, far, method.class == "Context");
     if let Some(number) = method.primitive {
         let index = i32::from(number);
         emitter.put(S::CallPrimitive { index, inlined: 0 }, V::CallPrimitive { index });
@@ -56,6 +63,8 @@ pub fn compile(method: &Method) -> Option<Compiled> {
 
 struct Emitter {
     set: Set,
+    /// Whether jumps that are short reach only further jumps.
+    far: bool,
     /// Whether receivers may be contexts.
     of_context: bool,
     assembler: Assembler,
@@ -69,9 +78,10 @@ struct Emitter {
 }
 
 impl Emitter {
-    fn new(set: Set, of_context: bool) -> Emitter {
+    fn new(set: Set, far: bool, of_context: bool) -> Emitter {
         Emitter {
             set,
+            far,
             of_context,
             assembler: Assembler::new(set),
             literals: Vec::new(),
@@ -207,7 +217,29 @@ impl Emitter {
         }
     }
 
-    fn jump(&mut self, when: When, to: crate::assembler::Label) {
+    /// The jump that takes `condition` from the stack.
+    fn jump_on(&mut self, condition: &Expr, when: When, to: Label) {
+        let is_boolean = match condition {
+            Expr::Literal(Literal::True | Literal::False) => true,
+            Expr::Send(_, message) => matches!(message.selector, "==" | "~~"),
+            _ => false,
+        };
+        if is_boolean {
+            return self.jump(when, to);
+        }
+        self.popped(1);
+        if !self.far {
+            return self.assembler.doubtful_jump(when, to);
+        }
+        let [near, on] = [(); 2].map(|()| self.assembler.new_label());
+        self.assembler.doubtful_jump(when, near);
+        self.assembler.jump(When::Always, on);
+        self.assembler.place(near);
+        self.assembler.jump(When::Always, to);
+        self.assembler.place(on);
+    }
+
+    fn jump(&mut self, when: When, to: Label) {
         if when != When::Always {
             self.popped(1);
         }
@@ -224,7 +256,7 @@ impl Emitter {
     ) {
         self.expr(condition);
         let otherwise = self.assembler.new_label();
-        self.jump(if when { When::False } else { When::True }, otherwise);
+        self.jump_on(condition, if when { When::False } else { When::True }, otherwise);
         let depth = self.depth;
         let returns = yes(self);
         let Some(no) = no else { return self.assembler.place(otherwise) };
@@ -272,7 +304,7 @@ impl Emitter {
         }
         if let Some(exit) = &it.exit {
             self.expr(exit);
-            self.jump(When::True, out);
+            self.jump_on(exit, When::True, out);
         }
         self.statements(&it.body);
         self.depth = depth;
@@ -473,7 +505,7 @@ impl Emitter {
     }
 
     fn full(&mut self, closure: Closure, code: &Code) {
-        let mut inner = Emitter::new(self.set, self.of_context);
+        let mut inner = Emitter::new(self.set, self.far, self.of_context);
         inner.block_body(code);
         let receiver_on_stack = i32::from(closure == Closure::ReceiverOnStack);
         match inner.finish(code, None) {
@@ -623,7 +655,7 @@ impl Emitter {
             }
             Place::Variable(slot) => {
                 let index = i32::from(slot);
-                if common {
+                if common && !self.of_context {
                     (S::PopIntoReceiverVariable { index }, V::PopIntoReceiverVariable { index })
                 } else {
                     let v3 = V::DoubleExtended { kind: 6, detail: 0, index };

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use rowel_interpreter::layout::context;
 use rowel_objmem::bootstrap::bootstrap_class as own;
@@ -41,21 +41,29 @@ pub struct Graph {
 
 struct Walk<'h> {
     heap: &'h Heap,
-    numbers: HashMap<Oop, usize, std::hash::BuildHasherDefault<OopHasher>>,
+    numbers: HashMap<Oop, usize, BuildHasherDefault<WordHasher>>,
     found: Vec<Oop>,
 }
 
-/// Oops are spread well enough when they are multiplied.
+/// A multiplication spreads words well enough.
 #[derive(Default)]
-struct OopHasher(u64);
+struct WordHasher(u64);
 
-impl Hasher for OopHasher {
+impl Hasher for WordHasher {
     fn finish(&self) -> u64 {
         self.0
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
     }
 
     fn write_u64(&mut self, value: u64) {
@@ -124,7 +132,7 @@ impl Walk<'_> {
 impl Graph {
     pub fn digest(&self) -> u64 {
         use std::hash::Hash;
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = WordHasher::default();
         self.hash(&mut hasher);
         hasher.finish()
     }

@@ -13,9 +13,6 @@ pub const ARITHMETIC: &[&str] =
     &["+", "-", "*", "/", "\\\\", "//", "bitAnd:", "bitOr:", "bitShift:"];
 pub const COMPARISONS: &[&str] = &["<", ">", "<=", ">=", "=", "~="];
 
-/// So often in a call a condition may be no Boolean.
-const MOST_DOUBTS: i64 = 3;
-
 fn argument(index: u8) -> Expr {
     Expr::Read(Place::Temporary(index))
 }
@@ -277,6 +274,8 @@ fn contexts(all: &mut Methods) {
     all.answers("Context", "sender", 0, variable(0));
     all.answers("Context", "quickSender", 264, variable(0));
     all.answers("Context", "pc", 0, variable(1));
+    let set_pc = Expr::Write(Place::Variable(1), Box::new(argument(0)));
+    all.runs("Context", "pc:", vec![Stmt::Value(set_pc)], 0);
     all.answers("Context", "stackp", 0, variable(2));
     all.answers("Context", "receiver", 0, variable(5));
     all.answers("Context", "closure", 268, variable(4));
@@ -310,13 +309,12 @@ fn end(result: Expr) -> Vec<Stmt> {
     [ended, result, quit].map(Stmt::Value).to_vec()
 }
 
-/// The program goes on after the jump with what this answers as one operand more. That must not happen too
-/// often in a frame.
+/// Answers whether to jump, and has the sender go back to do the jump again, as images do.
 fn must_be_boolean(all: &mut Methods, truth: Literal) {
-    let next = send(global("Doubts"), "+", vec![integer(1)]);
-    let advance = Expr::Write(Place::Global("Doubts"), Box::new(next));
-    let is_enough = send(advance, ">", vec![integer(MOST_DOUBTS)]);
-    let body = vec![Stmt::If(is_enough, true, end(nil()), Vec::new())];
+    let asker = || send(Expr::ThisContext, "sender", vec![]);
+    let bytes = integer(crate::assembler::DOUBTFUL_BYTES as i64);
+    let back = send(send(asker(), "pc", vec![]), "-", vec![bytes]);
+    let body = vec![Stmt::Value(send(asker(), "pc:", vec![back]))];
     let answer = Some(Expr::Literal(truth));
     all.code("Object", "mustBeBoolean", 0, Code { body, answer, ..Code::default() });
 }

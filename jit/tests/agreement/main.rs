@@ -47,7 +47,8 @@ const NAME: &str = "compiled_code_does_what_the_interpreter_does";
 fn way(seed: u64) -> Way {
     let mut choices = Choices::new(!seed);
     let first = choices.between(2, 13);
-    let before = Tier::Before([first, choices.between(first + 1, 20)]);
+    let second = choices.between(first + 1, 40);
+    let before = Tier::Before([first, second]);
     let (stress, small_stack) = choices.weighted(&[
         (6, (false, false)),
         (2, (true, false)),

@@ -74,7 +74,6 @@ pub fn outcome(
             world.set(name, value);
         }
         world.set("Fuel", Oop::small_integer(FUEL));
-        world.set("Doubts", Oop::small_integer(0));
         if let Tier::Before(calls) = way.tier
             && calls.contains(&call)
         {

@@ -26,7 +26,7 @@ pub const LOG_SIZE: u64 = 16;
 /// Variables that are looked at after each call, in the order of the array.
 pub const WATCHED: &[&str] = &[
     "Result", "A", "B", "C", "D", "R0", "R1", "R2", "R3", "R4", "R5", "Log", "LogIndex", "Fuel",
-    "Doubts", "Ended", "In0", "In1", "In2",
+    "Ended", "In0", "In1", "In2",
 ];
 
 /// Classes that the bootstrapped heap has.
@@ -242,7 +242,7 @@ impl Maker {
             self.array(&[integer(3), float, inner, self.vm.heap.true_object(), integer(-1)]);
         let string = text(&mut self.vm, "some text");
         let mut values = vec![("Log", log), ("A", array), ("B", string)];
-        values.extend([("LogIndex", integer(0)), ("Fuel", integer(0)), ("Doubts", integer(0))]);
+        values.extend([("LogIndex", integer(0)), ("Fuel", integer(0))]);
         for (variable, class) in RECEIVERS.iter().zip(CLASSES) {
             let receiver = self.instance(class);
             let slots = [integer(1), integer(2), float, array];
@@ -323,10 +323,7 @@ impl Maker {
     }
 
     fn method(&mut self, method: &Method) -> Option<Oop> {
-        let compiled = compile(method).or_else(|| {
-            // Its jumps may be too far for its set.
-            compile(&Method { set: Set::SistaV1, ..method.clone() })
-        })?;
+        let compiled = compile(method)?;
         let oop = self.compiled(&compiled, 2);
         let last = compiled.literals.len();
         let (selector, class) = (self.symbol(method.selector), self.variable(method.class));
