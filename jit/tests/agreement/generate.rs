@@ -125,6 +125,8 @@ pub struct Generator {
     /// Expressions around the place.
     pub nesting: usize,
     pub set: Set,
+    /// Whether it keeps contexts and blocks often, and looks at them when their method has returned.
+    pub remembers: bool,
     /// Which of [`LEAVES`] and [`DEEP`] the program implements.
     leaves: Vec<bool>,
     deep: Vec<bool>,
@@ -137,6 +139,7 @@ pub fn program(seed: u64) -> Program {
         budget: 0,
         nesting: 0,
         set: Set::SistaV1,
+        remembers: false,
         leaves: Vec::new(),
         deep: Vec::new(),
     };
@@ -151,7 +154,9 @@ impl Generator {
             truth: self.choices.one_in(2),
             misunderstanding: self.choices.below(4) as u8,
             young_methods: self.choices.one_in(4),
+            renewal: self.choices.one_in(4).then(|| self.choices.between(4, CALLS - 1)),
         };
+        self.remembers = self.choices.one_in(5);
         let sets: &[Set] = match self.choices.below(4) {
             0 => &[Set::V3],
             1 => &[Set::SistaV1, Set::V3],

@@ -73,6 +73,9 @@ pub fn outcome(
             let value = world.given(given);
             world.set(name, value);
         }
+        if program.kernel.renewal == Some(call) {
+            world.renew();
+        }
         world.set("Fuel", Oop::small_integer(FUEL));
         if let Tier::Before(calls) = way.tier
             && calls.contains(&call)

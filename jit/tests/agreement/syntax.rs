@@ -176,6 +176,8 @@ pub struct Kernel {
     pub misunderstanding: u8,
     /// Whether methods are young.
     pub young_methods: bool,
+    /// Before this call the associations of the global variables become others.
+    pub renewal: Option<usize>,
 }
 
 /// The program's own classes, whose instances all have [`VARIABLES`] variables, so that they can become one

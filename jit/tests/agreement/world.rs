@@ -23,6 +23,9 @@ const VARIABLES_ROOT: usize = special::SMALLTALK_DICTIONARY;
 /// So many of the last logged values are kept; a power of two.
 pub const LOG_SIZE: u64 = 16;
 
+/// `elementsForwardIdentityTo:`
+const BECOME: u16 = 72;
+
 /// Variables that are looked at after each call, in the order of the array.
 pub const WATCHED: &[&str] = &[
     "Result", "A", "B", "C", "D", "R0", "R1", "R2", "R3", "R4", "R5", "Log", "LogIndex", "Fuel",
@@ -111,7 +114,21 @@ impl World {
     fn association(&self, name: &str) -> Oop {
         let heap = &self.vm.heap;
         let index = WATCHED.iter().position(|watched| *watched == name).expect("a variable");
-        heap.fetch(heap.special(VARIABLES_ROOT), index)
+        heap.follow(heap.fetch(heap.special(VARIABLES_ROOT), index))
+    }
+
+    /// Have the associations of [`GLOBALS`] become others with the same values.
+    pub fn renew(&mut self) {
+        for name in GLOBALS {
+            let old = self.association(name);
+            let class = self.vm.heap.header(old).class_index();
+            let new = self.vm.heap.allocate_filled(class, Format::FIXED, 2).expect("memory");
+            let value = self.vm.heap.fetch(old, VALUE);
+            self.vm.heap.store(new, VALUE, value);
+            let [old, new] = [old, new].map(|it| self.vm.array_object(&[it]).expect("memory"));
+            let primitive = rowel_interpreter::primitives::find(BECOME).expect("a primitive");
+            self.vm.apply(primitive, old, &[new]).expect("they can become one another");
+        }
     }
 
     pub fn get(&self, name: &str) -> Oop {

@@ -89,7 +89,11 @@ impl Generator {
     /// Any expression with others in it.
     pub(super) fn compound(&mut self, scope: &mut Scope) -> Expr {
         self.nesting += 1;
-        let kind = self.choices.weighted(KINDS);
+        let kind = match self.choices.below(10) {
+            0 if self.remembers => Kind::Remember,
+            1 if self.remembers => Kind::Recall,
+            _ => self.choices.weighted(KINDS),
+        };
         let made = self.of_kind(kind, scope);
         self.nesting -= 1;
         made
