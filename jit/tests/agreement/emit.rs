@@ -48,7 +48,7 @@ pub fn compile(method: &Method) -> Option<Compiled> {
 }
 
 fn compile_as(method: &Method, set: Set, far: bool) -> Option<Compiled> {
-    let mut emitter = Emitter::new(set, far, method.class == "Context");
+    let mut emitter = Emitter::new(set, far, method.class);
     if let Some(number) = method.primitive {
         let index = i32::from(number);
         emitter.put(S::CallPrimitive { index, inlined: 0 }, V::CallPrimitive { index });
@@ -65,6 +65,8 @@ struct Emitter {
     set: Set,
     /// Whether jumps that are short reach only further jumps.
     far: bool,
+    /// The class of the method.
+    class: &'static str,
     /// Whether receivers may be contexts.
     of_context: bool,
     assembler: Assembler,
@@ -78,11 +80,12 @@ struct Emitter {
 }
 
 impl Emitter {
-    fn new(set: Set, far: bool, of_context: bool) -> Emitter {
+    fn new(set: Set, far: bool, class: &'static str) -> Emitter {
         Emitter {
             set,
             far,
-            of_context,
+            class,
+            of_context: class == "Context",
             assembler: Assembler::new(set),
             literals: Vec::new(),
             depth: 0,
@@ -445,7 +448,11 @@ impl Emitter {
             0..32 => V::ExtendedSendSuper { index, num_args },
             _ => V::DoubleExtended { kind: 1, detail: num_args, index },
         };
-        self.put(S::SendSuper { index, num_args, directed: 0 }, v3);
+        let directed = i32::from(self.set == Set::SistaV1 && self.uncommon());
+        if directed == 1 {
+            self.push(Place::Global(self.class));
+        }
+        self.put(S::SendSuper { index, num_args, directed }, v3);
     }
 
     /// Return the value from the method, in a block from the one around it.
@@ -505,7 +512,7 @@ impl Emitter {
     }
 
     fn full(&mut self, closure: Closure, code: &Code) {
-        let mut inner = Emitter::new(self.set, self.far, self.of_context);
+        let mut inner = Emitter::new(self.set, self.far, self.class);
         inner.block_body(code);
         let receiver_on_stack = i32::from(closure == Closure::ReceiverOnStack);
         match inner.finish(code, None) {

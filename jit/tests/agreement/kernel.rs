@@ -238,6 +238,7 @@ fn collections(all: &mut Methods) {
         all.answers(class, "at:put:", put, argument(1));
         all.answers(class, "size", 62, nil());
     }
+    all.answers("Array", "setReadOnly:", 164, nil());
     // do: aBlock  | i |  i := 1. [i <= self size] whileTrue: [aBlock value: (self at: i). i := i + 1]
     let index = || Expr::Read(Place::Temporary(1));
     let is_over = send(index(), ">=", vec![send(Expr::Receiver, "size", vec![])]);

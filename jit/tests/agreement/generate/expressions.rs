@@ -294,6 +294,9 @@ impl Generator {
             let count = self.choices.below(4);
             return Expr::Array((0..count).map(|_| self.any(scope)).collect());
         }
+        if self.choices.one_in(6) {
+            return self.read_only(scope);
+        }
         if self.choices.one_in(2) {
             let class = Expr::Read(Place::Global(self.choices.of(&CLASSES)));
             return send(class, "new", vec![]);
@@ -301,6 +304,20 @@ impl Generator {
         let class = self.choices.of(&["Array", "String", "ByteArray", "G1"]);
         let size = self.index(scope);
         send(Expr::Read(Place::Global(class)), "new:", vec![size])
+    }
+
+    /// An array that cannot be stored into. (No other objects: where a variable cannot be stored into, the
+    /// VM asks the image, whose answer has no place on the stack.)
+    fn read_only(&mut self, scope: &mut Scope) -> Expr {
+        let array = if self.choices.one_in(2) {
+            Expr::Literal(Literal::Array(vec![self.literal(0), self.literal(0)]))
+        } else {
+            Expr::Array(vec![self.any(scope)])
+        };
+        let set =
+            Message { selector: "setReadOnly:", arguments: vec![Expr::Literal(Literal::True)] };
+        let answer = Message { selector: "yourself", arguments: vec![] };
+        Expr::Cascade(Box::new(array), vec![set, answer])
     }
 
     fn leaf_send(&mut self, scope: &mut Scope) -> Expr {
