@@ -4,6 +4,7 @@
 //! after it, a deep method either counts its activations or sends only deep ones after it, and a block that
 //! sends more than leaves counts. Loops have counters.
 
+mod blocks;
 mod expressions;
 mod statements;
 

@@ -28,13 +28,16 @@ mod shrink;
 mod syntax;
 mod world;
 
+use std::collections::BTreeSet;
 use std::io::{Seek, Write};
 use std::path::Path;
 
 use children::{Failed, Job, PROGRESS, REDUCTIONS};
 use choices::Choices;
+use emit::{Compiled, Constant};
+use rowel_bytecode::{Bytecode, BytecodeSet, walk};
 use run::{Tier, Way, disagreement};
-use syntax::Program;
+use syntax::{Program, Set};
 
 /// Programs in a usual run.
 const USUALLY: u64 = 2000;
@@ -154,7 +157,7 @@ fn report_deadly(folder: &Path, seed: u64, how: &str) {
 fn programs_do_something() {
     const PROGRAMS: usize = 200;
     let (mut encoded, mut complete, mut activations, mut calls) = (0, 0, 0, 0);
-    let mut classes = std::collections::BTreeSet::new();
+    let mut classes = BTreeSet::new();
     for seed in 0..PROGRAMS as u64 {
         let program = generate::program(seed);
         let outcome = run::outcome(&program, Way::PLAIN, |_, _, world| {
@@ -171,4 +174,43 @@ fn programs_do_something() {
     assert!(complete * 10 > PROGRAMS * 7, "{complete} come to their end");
     assert!(activations > 2 * calls, "{activations} activations in {calls} calls");
     assert!(classes.len() > 15, "results of {} classes", classes.len());
+}
+
+/// The bytecodes that stand in `code`, by name.
+fn mnemonics(code: &Compiled, names: &mut BTreeSet<(bool, &'static str)>) {
+    let set = match code.set {
+        Set::SistaV1 => BytecodeSet::SistaV1,
+        Set::V3 => BytecodeSet::V3PlusClosures,
+    };
+    for step in walk(&code.bytes, set) {
+        names.insert(match step.expect("a bytecode").bytecode {
+            Bytecode::SistaV1(bytecode) => (true, bytecode.mnemonic()),
+            Bytecode::V3(bytecode) => (false, bytecode.mnemonic()),
+        });
+    }
+    for constant in &code.literals {
+        if let Constant::Block(block) = constant {
+            mnemonics(block, names);
+        }
+    }
+}
+
+/// No compiler makes these.
+const UNUSED: &[&str] = &["trap", "call_mapped_inlined_primitive", "nop"];
+
+#[test]
+fn programs_have_every_bytecode() {
+    let mut found = BTreeSet::new();
+    for seed in 0..400 {
+        let program = generate::program(seed);
+        let methods = kernel::methods(program.kernel).into_iter().chain(program.methods);
+        methods.flat_map(|method| emit::compile(&method)).for_each(|code| {
+            mnemonics(&code, &mut found);
+        });
+    }
+    let sista = rowel_bytecode::sista_v1::ROWS.iter().map(|row| (true, row.name));
+    let v3 = rowel_bytecode::v3::ROWS.iter().map(|row| (false, row.name));
+    let missing: Vec<_> =
+        sista.chain(v3).filter(|row| !UNUSED.contains(&row.1) && !found.contains(row)).collect();
+    assert_eq!(missing, [], "true for SistaV1");
 }
