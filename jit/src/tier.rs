@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
-use rowel_interpreter::code::CodeRef;
+use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
 use rowel_interpreter::operation::Operation;
 use rowel_interpreter::vm::Vm;
@@ -262,7 +262,8 @@ impl Tiered {
         let method = unit.code.get();
         let Some(entry) = method.native.entry_at(unit.word) else { return };
         method.add_entry(NativeEntry { address, ..entry });
-        if unit.kind == EntryKind::Method {
+        // A method with a primitive is called through that; the unit runs what comes after it.
+        if unit.kind == EntryKind::Method && matches!(method.action, Action::Activate) {
             match address {
                 0 => self.stubs.detach(unit.code),
                 address => method.native.direct.set(address),

@@ -89,7 +89,9 @@ impl Vm {
         fp: Address,
     ) -> Oop {
         self.set_waiting(sp, fp);
-        self.send_from_site(site, site.word());
+        let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
+        let code = code.expect("a frame has code").get();
+        self.send_from_site(site, code.word(self.index_in(fp, site)));
         let first = Address(sp.0 - (num_args as u64 + 1) * WORD);
         self.finish(fp, first)
     }
@@ -189,7 +191,9 @@ impl Vm {
     /// Make the closure that the operation at `maker` makes, in the frame at `fp`; its copied values are
     /// undefined. Zero when there is no memory.
     pub fn closure_from_native(&mut self, fp: Address, maker: Ip) -> Oop {
-        let word = maker.word();
+        let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
+        let code = code.expect("a frame has code").get();
+        let word = code.word(self.index_in(fp, maker));
         let outer = self.marry(fp);
         let full = word.op() == Operation::PushFullClosure as u8;
         let (class, slots) = if full {
@@ -237,6 +241,12 @@ impl Vm {
         format.is_pointers().then_some(slots)
     }
 
+    /// The index of the word at `ip` in what the frame at `fp` runs.
+    fn index_in(&self, fp: Address, ip: Ip) -> usize {
+        let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
+        code.expect("a frame has code").index_of(ip)
+    }
+
     /// The registers for a frame whose native code waits.
     fn set_waiting(&mut self, sp: Address, fp: Address) {
         let ip = self.waiting_ip(fp);
@@ -261,6 +271,7 @@ impl Vm {
             if self.disturbed || !self.runs_on(fp) {
                 return Oop::ZERO;
             }
+            self.await_landing(fp);
             let outer = std::mem::replace(&mut self.waiting, fp);
             self.nested += 1;
             let ended = dispatch::run(self);
@@ -276,6 +287,16 @@ impl Vm {
             return Oop::ZERO;
         }
         Oop(self.heap.load(first))
+    }
+
+    /// Have the frame at `fp` go on at its landing: what it called may have been activated by the
+    /// interpreter, which knows of none.
+    fn await_landing(&mut self, fp: Address) {
+        let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
+        let code = code.expect("a frame has code");
+        let ip = Ip::from_word(self.heap.load(fp.plus(frame::SAVED_PC)));
+        let landing = code.get().landing_at(code.index_of(ip));
+        self.heap.memory().store(fp.plus(frame::SAVED_PC), landing);
     }
 
     /// Whether the running frame, called from the frame at `fp`, may be run while native code waits.

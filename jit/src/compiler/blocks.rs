@@ -74,16 +74,19 @@ impl Compiler<'_> {
         self.ended = false;
         let mut index = start;
         loop {
+            if self.contradicted {
+                if !self.ended {
+                    self.contradict();
+                }
+                return;
+            }
             let level = self.bodies.len() - 1;
             if let Some(mut edges) = self.bodies[level].pending.remove(&index) {
                 if !self.ended {
                     edges.push(self.edge());
                 }
                 self.merge(edges);
-            }
-            if self.contradicted {
-                self.ended = true;
-                return;
+                continue;
             }
             if self.ended {
                 match self.bodies[level].pending.keys().next() {
@@ -227,6 +230,9 @@ impl Compiler<'_> {
             return;
         };
         self.restore(&head, target);
+        if self.contradicted {
+            return self.contradict();
+        }
         let mut arguments = Vec::new();
         for &slot in &head.parameters {
             let wanted = head.state.frames[self.top_level()].slots[slot].def;
@@ -239,8 +245,7 @@ impl Compiler<'_> {
             if !fits {
                 let site = Site::new(self.state.top().code, target);
                 self.facts.any.insert((site, self.top_level(), slot));
-                self.contradicted = true;
-                return;
+                return self.contradict();
             }
             let value = match def {
                 Def::Float(value) if matches!(wanted, Def::Float(_)) => value,
@@ -249,6 +254,14 @@ impl Compiler<'_> {
             arguments.push(value.into());
         }
         self.b.ins().jump(head.block, &arguments);
+        self.ended = true;
+    }
+
+    /// What was assumed is wrong: this attempt is not gone on with.
+    fn contradict(&mut self) {
+        self.contradicted = true;
+        let leaves = self.leaves();
+        self.b.ins().jump(leaves, &[]);
         self.ended = true;
     }
 

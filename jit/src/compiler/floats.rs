@@ -46,12 +46,14 @@ impl Compiler<'_> {
 
     /// Two SmallIntegers are not for floats.
     fn need_one_float(&mut self, a: Def, b: Def, other: Block) {
-        if a.is_integer() || b.is_integer() {
-            // The other one is seen to be a float when it is unboxed.
-            return;
-        }
-        let (x, y) = (self.oop(a), self.oop(b));
-        let both = self.b.ins().band(x, y);
+        let both = match (a.is_integer(), b.is_integer()) {
+            (true, _) => self.oop(b),
+            (_, true) => self.oop(a),
+            _ => {
+                let (x, y) = (self.oop(a), self.oop(b));
+                self.b.ins().band(x, y)
+            }
+        };
         let tag = self.b.ins().band_imm_u(both, TAG_MASK);
         let integers = self.b.ins().icmp_imm_u(IntCC::Equal, tag, INTEGER_TAG);
         self.go_on_unless(integers, other);

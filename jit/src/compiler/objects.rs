@@ -4,7 +4,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value};
 use rowel_interpreter::layout::ASSOCIATION_VALUE;
 use rowel_interpreter::native::{code_offset, vm_offset};
-use rowel_objmem::Oop;
+use rowel_objmem::layout::class_index;
+use rowel_objmem::{ClassIndex, Oop};
 use rowel_objmem::header::{IMMUTABLE_BIT, REMEMBERED_BIT};
 
 use super::state::{Def, Kind};
@@ -71,13 +72,22 @@ impl Compiler<'_> {
         }
     }
 
-    /// Whether `oop` is the class that its identity hash says: then it is the only instance of its own.
+    /// Whether `oop` is a class that is the only instance of its own class, a metaclass.
     pub(super) fn is_class(&self, oop: Oop) -> bool {
-        if !oop.is_pointer() || self.vm.heap.is_forwarded(oop) {
+        let heap = &self.vm.heap;
+        if !oop.is_pointer() || heap.is_forwarded(oop) {
             return false;
         }
-        let hash = self.vm.heap.header(oop).hash();
-        hash != 0 && self.vm.heap.class_at(rowel_objmem::ClassIndex(hash)) == oop
+        let hash = heap.header(oop).hash();
+        if hash == 0 || heap.class_at(ClassIndex(hash)) != oop {
+            return false;
+        }
+        let meta = heap.class_of(oop);
+        let class_of_metaclasses = heap.class_of(heap.class_of(heap.class_at(class_index::ARRAY)));
+        let slots = if heap.format(meta).is_pointers() { heap.slot_count(meta) as usize } else { 0 };
+        meta != class_of_metaclasses
+            && heap.class_of(meta) == class_of_metaclasses
+            && (0..slots).any(|slot| heap.fetch(meta, slot) == oop)
     }
 
     /// Store the top in slot `slot` of `object`, and drop it if `pops`.
