@@ -223,6 +223,8 @@ struct Compiler<'c> {
     /// Words inlined so far.
     inlined_words: usize,
     inlined: u32,
+    /// Closures seen so far.
+    serials: u32,
 }
 
 /// What a finished unit tells: what it relies on, where it leaves, and how much was inlined.
@@ -260,6 +262,7 @@ impl<'c> Compiler<'c> {
             extent: 0,
             inlined_words: 0,
             inlined: 0,
+            serials: 0,
         }
     }
 

@@ -14,13 +14,18 @@ use crate::operation::Operation as Op;
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
 use crate::vm::Vm;
 
-/// What became of an entry.
+/// What became of an entry. (In a register: a result in memory would keep the handler from ending in a
+/// jump.)
 #[derive(Clone, Copy, Debug)]
 enum Ran {
     /// The interpreter goes on with the next word.
     GoesOn,
-    /// The dispatch ends.
-    Ended(Leave),
+    /// The image has quit.
+    Quit,
+    /// The running frame has the value that native code waits for.
+    Landed,
+    /// Native code that waits must be left.
+    Disturbed,
     /// The word here is to be interpreted, as this operation.
     Interpreted(Op),
 }
@@ -31,7 +36,9 @@ impl Machine<'_> {
     pub(crate) fn enter_native(&mut self) -> Step {
         match self.outside(Vm::run_native) {
             Ran::GoesOn => Step::Next,
-            Ran::Ended(leave) => Step::Leave(leave),
+            Ran::Quit => Step::Leave(Leave::Quit),
+            Ran::Landed => Step::Leave(Leave::Landed),
+            Ran::Disturbed => Step::Leave(Leave::Disturbed),
             Ran::Interpreted(operation) => Step::As(operation),
         }
     }
@@ -45,7 +52,7 @@ impl Vm {
         if code.is_landing(self.registers.ip) {
             self.registers.ip = code.ip_at(index);
             let waits = self.nested > 0 && self.waiting == self.registers.fp && !self.disturbed;
-            return if waits { Ran::Ended(Leave::Landed) } else { Ran::GoesOn };
+            return if waits { Ran::Landed } else { Ran::GoesOn };
         }
         let Some(entry) = code.get().native.entry_at(index) else {
             self.fatal("native code was entered where it has no entry");
@@ -127,16 +134,16 @@ impl Vm {
         self.registers.fp = fp;
         // Its context is no longer needed: native code has seen to that.
         self.return_to_sender(value);
-        if self.leaving { Ran::Ended(Leave::Quit) } else { Ran::GoesOn }
+        if self.leaving { Ran::Quit } else { Ran::GoesOn }
     }
 
     /// Native code has left: do what it was left for.
     fn native_left(&mut self) -> Ran {
         if self.leaving {
-            return Ran::Ended(Leave::Quit);
+            return Ran::Quit;
         }
         if self.nested > 0 && self.disturbed {
-            return Ran::Ended(Leave::Disturbed);
+            return Ran::Disturbed;
         }
         if self.left != 0 {
             self.with_tier(|tier, vm| tier.left(vm));
@@ -146,10 +153,10 @@ impl Vm {
         if limit == 0 || self.frame_end() % PAGE_BYTES > PAGE_LIMIT {
             self.attend();
             if self.leaving {
-                return Ran::Ended(Leave::Quit);
+                return Ran::Quit;
             }
             if self.nested > 0 && self.disturbed {
-                return Ran::Ended(Leave::Disturbed);
+                return Ran::Disturbed;
             }
         }
         // Not by native code again at once, or an attention that is asked for always would keep it there.

@@ -291,7 +291,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        for number in 0..head.state.closures.len() {
+        for number in 0..head.state.closures.len().min(self.state.closures.len()) {
             let (before, now) = (&head.state.closures[number], &self.state.closures[number]);
             if before.made.is_none() && now.made.is_some() && !now.gone {
                 let site = Site::new(self.state.frames[now.outer].code, now.word);

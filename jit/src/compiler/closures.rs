@@ -52,6 +52,7 @@ impl Compiler<'_> {
     pub(super) fn push_closure(&mut self, index: usize, word: Word) {
         let copied = self.take_copied(usize::from(word.b()));
         let closure = VirtualClosure {
+            serial: self.next_serial(),
             outer: self.top_level(),
             word: index,
             block: (self.state.top().code, index + 2),
@@ -82,6 +83,7 @@ impl Compiler<'_> {
         }
         let copied = self.take_copied(usize::from(word.a()));
         let closure = VirtualClosure {
+            serial: self.next_serial(),
             outer: self.top_level(),
             word: index,
             block: (block, 0),
@@ -99,6 +101,11 @@ impl Compiler<'_> {
         let copied: Vec<Def> = (0..count).rev().map(|depth| self.peek(depth)).collect();
         self.drop_operands(count);
         copied
+    }
+
+    fn next_serial(&mut self) -> u32 {
+        self.serials += 1;
+        self.serials
     }
 
     fn push_virtual(&mut self, index: usize, closure: VirtualClosure) {

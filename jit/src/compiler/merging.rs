@@ -71,7 +71,16 @@ impl Plans {
     fn of(edges: &[Edge]) -> Plans {
         let first = &edges[0].state;
         let levels = 0..first.frames.len();
-        let closures = edges.iter().map(|edge| edge.state.closures.len()).min().unwrap_or(0);
+        let serials = |edge: &Edge| -> Vec<u32> {
+            edge.state.closures.iter().map(|closure| closure.serial).collect()
+        };
+        // Those that were there before the paths parted.
+        let expected = serials(&edges[0]);
+        let common = |edge: &Edge| {
+            let pairs = serials(edge).into_iter().zip(&expected);
+            pairs.take_while(|(one, other)| one == *other).count()
+        };
+        let closures = edges.iter().map(common).min().unwrap_or(0);
         let receivers = levels.clone().map(|level| {
             let all: Vec<Slot> =
                 edges.iter().map(|edge| edge.state.frames[level].receiver).collect();

@@ -118,6 +118,8 @@ pub(super) struct Activation {
 /// A closure that is made only when somebody needs it as an object.
 #[derive(Clone, Debug)]
 pub(super) struct VirtualClosure {
+    /// No other closure of the unit has this number.
+    pub(super) serial: u32,
     /// The level of the frame that makes it.
     pub(super) outer: usize,
     /// The word that makes it.
