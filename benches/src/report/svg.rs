@@ -10,6 +10,8 @@ use crate::report::Report;
 
 /// Colours of the machines.
 const COLOURS: [&str; 4] = ["#4269d0", "#efb118", "#3ca951", "#9c6b4e"];
+/// The colour of what compares the first two machines.
+const BETWEEN: &str = "#8a8a8a";
 /// Sizes in pixels: of a panel, what is left free around its curves, and of a bar.
 const PANEL: (f64, f64) = (300.0, 190.0);
 const MARGIN: (f64, f64) = (44.0, 26.0);
@@ -144,16 +146,11 @@ fn bars(out: &mut String, report: &Report, top: f64, group: f64) {
                 "<rect x=\"{start:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{}\"/>",
                 length.abs().max(1.0),
                 BAR - 3.0,
-                colour(pair.1)
+                if bar == 0 { BETWEEN } else { colour(pair.1) }
             );
             let names = [pair.0, pair.1].map(|index| report.machines[index].label.as_str());
-            let (place, anchor) = if length < 0.0 {
-                (middle + 6.0, "start")
-            } else {
-                (start + length + 6.0, "start")
-            };
             let text = format!("{value:.2}  {} / {}", names[0], names[1]);
-            label(out, (place, y + 11.0), anchor, 10.0, &text);
+            label(out, (middle + length.max(0.0) + 6.0, y + 11.0), "start", 10.0, &text);
         }
     }
 }
