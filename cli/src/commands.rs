@@ -11,7 +11,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// The words that name a subcommand when they come first.
-pub const SUBCOMMANDS: &[&str] = &["run", "image", "fetch", "demo", "completions", "man", "help"];
+pub const SUBCOMMANDS: &[&str] =
+    &["run", "image", "fetch", "demo", "bench", "completions", "man", "help"];
 
 /// What `rowel --version` prints.
 pub const VERSION: &str = concat!(
@@ -26,6 +27,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         "Environment",
         &[
             ("SQUEAK_IMAGE", "The image to run when none is named"),
+            ("ROWEL_IMAGE", "The image for `rowel bench`, and for the tests"),
             (
                 "ROWEL_CACHE",
                 "Where fetched images are kept; else rowel in XDG_CACHE_HOME or ~/.cache",
@@ -110,6 +112,7 @@ pub fn command() -> Command {
         .subcommand(Command::new("demo").about(
             "Run a short programme in the public Cuis image, fetched if need be, and print what it says",
         ))
+        .subcommand(crate::bench::command())
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for a shell")

@@ -4,6 +4,7 @@
 //! what is printed where: answers on stdout, all else on stderr. Must not know: how an option is
 //! spelled (`options`), how images are fetched (`fetch`).
 
+mod bench;
 mod commands;
 mod crash_report;
 mod demo;
@@ -77,6 +78,7 @@ fn subcommand() -> ExitCode {
             }
             None => fail("no shell was named"),
         },
+        Some(("bench", arguments)) => bench::run(arguments).unwrap_or_else(fail),
         Some(("demo", _)) => match demo::run() {
             Ok(text) => written(write!(io::stdout(), "{text}")),
             Err(error) => fail(error),

@@ -18,8 +18,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("rowel-plugins", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
     ("rowel-jit", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
     (
-        "rowel-cli",
+        "rowel-benches",
         &["rowel-bytecode", "rowel-objmem", "rowel-interpreter", "rowel-plugins", "rowel-jit"],
+    ),
+    (
+        "rowel-cli",
+        &[
+            "rowel-bytecode",
+            "rowel-objmem",
+            "rowel-interpreter",
+            "rowel-plugins",
+            "rowel-jit",
+            "rowel-benches",
+        ],
     ),
     ("xtask", &[]),
 ];

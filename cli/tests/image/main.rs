@@ -1,8 +1,9 @@
 //! The `rowel` command as users meet it: scripts, tests of the image itself, saved images, signals,
-//! damaged files, bad usage.
+//! damaged files, bad usage, benchmarks.
 //!
 //! The image is found as `real_image` says; without one (never in CI) these tests do nothing.
 
+mod bench;
 mod damaged;
 mod in_image;
 mod numbers;
