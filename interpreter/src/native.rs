@@ -107,6 +107,11 @@ impl Vm {
         self.disturbed = true;
     }
 
+    /// Whether native code runs, or waits for what runs now.
+    pub fn is_in_native(&self) -> bool {
+        self.native_calls > 0
+    }
+
     /// Tell the tier, if there is one, that `code` is worth compiling.
     pub fn compile_soon(&mut self, code: CodeRef) {
         self.with_tier(|tier, vm| tier.ran(vm, code));

@@ -41,6 +41,8 @@ pub struct Vm {
     pub disturbed: bool,
     /// How many dispatch loops native code waits for.
     pub(crate) nested: u32,
+    /// How many calls of native code have not returned.
+    pub(crate) native_calls: u32,
     /// The frame whose native code waits for the innermost of them.
     pub(crate) waiting: Address,
     /// What left last, as the tier says; 0 when it has been told.
@@ -148,6 +150,7 @@ impl Vm {
             trampolines: None,
             disturbed: false,
             nested: 0,
+            native_calls: 0,
             waiting: Address(0),
             left: 0,
             base: native_base,

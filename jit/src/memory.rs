@@ -6,21 +6,32 @@ use memmap2::{Mmap, MmapMut};
 
 /// Bytes of an arena.
 const ARENA_BYTES: usize = 256 << 10;
-/// Where a piece of code may start.
-const ALIGNMENT: usize = 16;
+/// Where a piece of code may start, and what it takes a multiple of.
+const ALIGNMENT: usize = 32;
 
-/// Native code of many methods, in arenas that fill up one after the other.
+/// Native code of many units, in arenas.
 #[derive(Debug)]
 pub struct CodeMemory {
     arenas: Vec<Arena>,
     budget: usize,
+    used: usize,
 }
 
 #[derive(Debug)]
 struct Arena {
     /// `None` only while it is being written.
     memory: Option<Mmap>,
-    used: usize,
+    /// Start and length of what is free, in order.
+    free: Vec<(usize, usize)>,
+}
+
+/// A piece of code in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it is.
+    pub address: u64,
+    /// Bytes that it takes.
+    pub bytes: usize,
 }
 
 /// Why there is no room for a piece of code.
@@ -37,7 +48,7 @@ pub enum NoRoom {
 impl CodeMemory {
     /// No code yet, and never more than about `budget` bytes of it.
     pub fn new(budget: usize) -> CodeMemory {
-        CodeMemory { arenas: Vec::new(), budget }
+        CodeMemory { arenas: Vec::new(), budget, used: 0 }
     }
 
     /// Bytes of code, at most.
@@ -47,49 +58,90 @@ impl CodeMemory {
 
     /// Bytes in use.
     pub fn used(&self) -> usize {
-        self.arenas.iter().map(|arena| arena.used).sum()
+        self.used
     }
 
-    /// Put a piece of position-independent code into memory; answers its address. No native code may
-    /// be running.
+    /// Put a piece of position-independent code into memory.
     ///
     /// # Errors
     /// When the budget is used up or the system gives no memory.
-    pub fn add(&mut self, code: &[u8]) -> Result<u64, NoRoom> {
-        let fits = |arena: &Arena| arena.room() >= code.len();
-        if !self.arenas.last().is_some_and(fits) {
-            let bytes = code.len().max(ARENA_BYTES);
-            if self.arenas.len() * ARENA_BYTES + bytes > self.budget {
-                return Err(NoRoom::Budget);
-            }
-            let memory = MmapMut::map_anon(bytes)?.make_exec()?;
-            self.arenas.push(Arena { memory: Some(memory), used: 0 });
+    pub fn add(&mut self, code: &[u8]) -> Result<Piece, NoRoom> {
+        let bytes = code.len().next_multiple_of(ALIGNMENT);
+        if self.used + bytes > self.budget {
+            return Err(NoRoom::Budget);
         }
-        let arena = self.arenas.last_mut().ok_or(NoRoom::Budget)?;
-        Ok(arena.add(code)?)
+        let place = self.arenas.iter().position(|arena| arena.has_room(bytes));
+        let place = match place {
+            Some(place) => place,
+            None => {
+                self.arenas.push(Arena::new(bytes.max(ARENA_BYTES))?);
+                self.arenas.len() - 1
+            }
+        };
+        let address = self.arenas[place].add(code, bytes)?;
+        self.used += bytes;
+        Ok(Piece { address, bytes })
     }
 
-    /// Forget all code.
-    pub fn clear(&mut self) {
-        self.arenas.clear();
+    /// Take a piece back. No native code may be running in it, or return to it.
+    pub fn free(&mut self, piece: Piece) {
+        for arena in &mut self.arenas {
+            if arena.free(piece) {
+                self.used -= piece.bytes;
+                return;
+            }
+        }
     }
 }
 
 impl Arena {
-    fn room(&self) -> usize {
-        self.memory.as_ref().map_or(0, |memory| memory.len() - self.used)
+    fn new(bytes: usize) -> io::Result<Arena> {
+        let memory = MmapMut::map_anon(bytes)?.make_exec()?;
+        let bytes = memory.len();
+        Ok(Arena { memory: Some(memory), free: vec![(0, bytes)] })
     }
 
-    fn add(&mut self, code: &[u8]) -> io::Result<u64> {
+    fn has_room(&self, bytes: usize) -> bool {
+        self.memory.is_some() && self.free.iter().any(|(_, length)| *length >= bytes)
+    }
+
+    fn add(&mut self, code: &[u8], bytes: usize) -> io::Result<u64> {
         let gone = || io::Error::other("an arena was lost");
+        let place = self.free.iter().position(|(_, length)| *length >= bytes).ok_or_else(gone)?;
+        let (start, length) = self.free[place];
         let mut memory = self.memory.take().ok_or_else(gone)?.make_mut()?;
-        let start = self.used;
         memory[start..start + code.len()].copy_from_slice(code);
-        self.used = (start + code.len()).next_multiple_of(ALIGNMENT).min(memory.len());
         let memory = memory.make_exec()?;
         let address = memory.as_ptr() as u64 + start as u64;
         self.memory = Some(memory);
+        if length == bytes {
+            self.free.remove(place);
+        } else {
+            self.free[place] = (start + bytes, length - bytes);
+        }
         Ok(address)
+    }
+
+    /// Take the piece back, if it is of this arena.
+    fn free(&mut self, piece: Piece) -> bool {
+        let Some(memory) = &self.memory else { return false };
+        let base = memory.as_ptr() as u64;
+        let Some(start) = piece.address.checked_sub(base).map(|start| start as usize) else {
+            return false;
+        };
+        if start >= memory.len() {
+            return false;
+        }
+        let place = self.free.partition_point(|(other, _)| *other < start);
+        self.free.insert(place, (start, piece.bytes));
+        self.free.dedup_by(|next, before| {
+            let touches = before.0 + before.1 == next.0;
+            if touches {
+                before.1 += next.1;
+            }
+            touches
+        });
+        true
     }
 }
 
@@ -102,11 +154,23 @@ mod tests {
         let mut memory = CodeMemory::new(2 * ARENA_BYTES);
         let first = memory.add(&[1, 2, 3]).expect("room");
         let second = memory.add(&[4; 40]).expect("room");
-        assert_eq!(second, first + 16);
-        assert_eq!(memory.used(), 16 + 48);
+        assert_eq!(second.address, first.address + ALIGNMENT as u64);
+        assert_eq!(memory.used(), 3 * ALIGNMENT);
         memory.add(&vec![0; ARENA_BYTES]).expect("room");
         assert!(matches!(memory.add(&vec![0; ARENA_BYTES]), Err(NoRoom::Budget)));
-        memory.clear();
-        assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn what_was_freed_is_used_again() {
+        let mut memory = CodeMemory::new(ARENA_BYTES);
+        let pieces: Vec<Piece> =
+            (0..8).map(|_| memory.add(&[9; ARENA_BYTES / 8]).expect("room")).collect();
+        assert!(matches!(memory.add(&[9]), Err(NoRoom::Budget)));
+        for place in [1, 3, 2] {
+            memory.free(pieces[place]);
+        }
+        let large = memory.add(&[9; 3 * ARENA_BYTES / 8]).expect("the three touch");
+        assert_eq!(large.address, pieces[1].address);
+        assert_eq!(memory.used(), ARENA_BYTES);
     }
 }

@@ -80,6 +80,12 @@ pub extern "C" fn closure(vm: *mut Vm, fp: u64, maker: u64) -> u64 {
     vm_of(vm).guarded(|vm| vm.closure_from_native(Address(fp), Ip::from_word(maker)).0)
 }
 
+/// Whether two objects are one once forwarders are followed.
+pub extern "C" fn same(vm: *mut Vm, a: u64, b: u64) -> u64 {
+    let heap = &vm_of(vm).heap;
+    u64::from(heap.follow(Oop(a)) == heap.follow(Oop(b)))
+}
+
 /// The frame of `context` returns.
 pub extern "C" fn widow(vm: *mut Vm, context: u64) -> u64 {
     vm_of(vm).widow_from_native(Oop(context));

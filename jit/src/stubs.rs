@@ -68,7 +68,7 @@ pub fn make(
 ) -> Result<(Stubs, Trampolines), NotCompiled> {
     let mut add = |kind, args| -> Result<u64, NotCompiled> {
         let code = compile(isa, kind, args).map_err(crate::compiler::CompileError::Cranelift)?;
-        Ok(memory.add(&code)?)
+        Ok(memory.add(&code)?.address)
     };
     let mut stubs = Stubs::default();
     let (mut methods, mut blocks) = (Vec::new(), Vec::new());

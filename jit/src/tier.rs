@@ -81,6 +81,8 @@ pub struct Stats {
     pub bytes: u64,
     /// How often native code has left because a guard failed.
     pub leaves: u64,
+    /// How often all code was dropped because the budget was nearly used up.
+    pub evictions: u64,
     /// How long compiling took.
     pub time: std::time::Duration,
 }
@@ -249,10 +251,11 @@ impl Tiered {
             return Err(CompileError::Cranelift("code that refers to other code".into()).into());
         }
         let bytes = compiled.code_buffer();
-        let address = self.memory.add(bytes)?;
+        let piece = self.memory.add(bytes)?;
+        let address = piece.address;
         self.stats.bytes += bytes.len() as u64;
         self.stats.inlined += u64::from(inlined);
-        self.units.add(number, Compiled::new(unit, address, bytes.len(), relies, exits));
+        self.units.add(number, Compiled::new(unit, piece, relies, exits));
         self.install(unit, address);
         Ok(address)
     }
@@ -350,7 +353,19 @@ impl Tier for Tiered {
         }
     }
 
-    fn attend(&mut self, _vm: &mut Vm) {}
+    fn attend(&mut self, vm: &mut Vm) {
+        if vm.is_in_native() {
+            return;
+        }
+        if self.memory.used() > self.memory.budget() / 8 * 7 {
+            // What is hot is soon compiled again.
+            self.stats.evictions += 1;
+            self.forget(|_| true);
+        }
+        for piece in self.units.take_gone() {
+            self.memory.free(piece);
+        }
+    }
 
     fn flushed(&mut self, what: Flushed) {
         match what {

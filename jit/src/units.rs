@@ -6,6 +6,7 @@ use rowel_interpreter::code::CodeRef;
 use rustc_hash::FxHashMap;
 
 use crate::compiler::{Relies, Unit};
+use crate::memory::Piece;
 use crate::profile::Site;
 
 /// A unit with native code.
@@ -13,10 +14,8 @@ use crate::profile::Site;
 pub struct Compiled {
     /// What it is.
     pub unit: Unit,
-    /// Where its code is.
-    pub address: u64,
-    /// Bytes of code.
-    pub bytes: usize,
+    /// Its code.
+    pub piece: Piece,
     /// What it relies on.
     pub relies: Relies,
     /// Where it leaves, and how often it did.
@@ -27,13 +26,12 @@ impl Compiled {
     /// A unit that has not left yet.
     pub fn new(
         unit: Unit,
-        address: u64,
-        bytes: usize,
+        piece: Piece,
         relies: Relies,
         exits: Vec<Site>,
     ) -> Compiled {
         let exits = exits.into_iter().map(|site| (site, Cell::new(0))).collect();
-        Compiled { unit, address, bytes, relies, exits }
+        Compiled { unit, piece, relies, exits }
     }
 
     /// It has left at exit number `exit` (from 1): where that is, and how often it did.
@@ -51,6 +49,8 @@ pub struct Units {
     numbers: FxHashMap<Unit, u32>,
     /// How often each was compiled.
     compilations: FxHashMap<Unit, u32>,
+    /// Code that nothing enters any more, but that may be running.
+    gone: Vec<Piece>,
     last: u32,
 }
 
@@ -66,7 +66,7 @@ impl Units {
         let unit = compiled.unit;
         *self.compilations.entry(unit).or_default() += 1;
         if let Some(old) = self.numbers.insert(unit, number) {
-            self.by_number.remove(&old);
+            self.drop_number(old);
         }
         self.by_number.insert(number, compiled);
     }
@@ -84,8 +84,19 @@ impl Units {
     /// `unit` has no native code from now on.
     pub fn remove(&mut self, unit: Unit) {
         if let Some(number) = self.numbers.remove(&unit) {
-            self.by_number.remove(&number);
+            self.drop_number(number);
         }
+    }
+
+    fn drop_number(&mut self, number: u32) {
+        if let Some(old) = self.by_number.remove(&number) {
+            self.gone.push(old.piece);
+        }
+    }
+
+    /// Code that nothing enters any more; when no native code runs, it may be freed.
+    pub fn take_gone(&mut self) -> Vec<Piece> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Take out the units that `goes` picks.

@@ -110,9 +110,11 @@ impl Vm {
         if self.nested == 0 {
             self.disturbed = false;
         }
+        self.native_calls += 1;
         // SAFETY: the tier that made the code has given it for this entry and this layout of frames
         // (see `crate::native`); the frame is complete, and `self` is lent to the code for the call.
         let value = Oop(unsafe { trampoline(self, fp.0, code.to_word(), address) });
+        self.native_calls -= 1;
         if let Some(payload) = self.panic.take() {
             std::panic::resume_unwind(payload);
         }

@@ -1,16 +1,16 @@
 //! Arithmetic and comparison of SmallIntegers; identity. What has seen floats is in [`super::floats`].
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, Value};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use rowel_interpreter::native::vm_offset;
 use rowel_interpreter::operation::Operation as Op;
-use rowel_objmem::Oop;
 use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index};
 
 use super::Compiler;
 use super::blocks::Edge;
 use super::state::{Def, Kind, State};
-use super::values::INTEGER_TAG;
+use super::values::{INTEGER_TAG, TAG_MASK};
+use crate::runtime;
 
 /// What is done where an operation is not done in line.
 pub(super) enum Otherwise {
@@ -199,29 +199,50 @@ impl Compiler<'_> {
     }
 
     /// `==` and `~~`. Two oops that differ may yet be one object through a forwarder.
-    pub(super) fn identical(&mut self, index: usize, wanted: bool) {
+    pub(super) fn identical(&mut self, wanted: bool) {
         let (a, b) = (self.peek(1), self.peek(0));
         let outcome = match self.identity(a, b) {
             Some(outcome) => outcome,
             None => {
                 self.settle(2);
-                let (x, y) = (self.oop(a), self.oop(b));
-                let same = self.b.ins().icmp(IntCC::Equal, x, y);
-                if !is_immediate(a) && !is_immediate(b) {
-                    let vm = self.vm_value();
-                    let flag = cranelift_codegen::ir::types::I8;
-                    let forwarders = self.load_as(flag, vm, vm_offset::HAS_FORWARDERS);
-                    let other = self.b.ins().bxor_imm_u(same, 1);
-                    let unsure = self.b.ins().band(other, forwarders);
-                    let exit = self.exit(index);
-                    self.go_on_unless(unsure, exit);
-                }
-                Def::Boolean(same)
+                let (a, b, sure) = {
+                    let sure = is_immediate(a) || is_immediate(b);
+                    (self.oop(a), self.oop(b), sure)
+                };
+                Def::Boolean(self.same_object(a, b, sure))
             }
         };
         self.drop_operands(2);
         let outcome = if wanted { outcome } else { self.negated(outcome) };
         self.push(outcome);
+    }
+
+    /// Whether two oops are one object; `sure` says that one of them is no pointer.
+    fn same_object(&mut self, a: Value, b: Value, sure: bool) -> Value {
+        let same = self.b.ins().icmp(IntCC::Equal, a, b);
+        if sure {
+            return same;
+        }
+        let (vm, flag) = (self.vm_value(), types::I8);
+        let forwarders = self.load_as(flag, vm, vm_offset::HAS_FORWARDERS);
+        let other = self.b.ins().bxor_imm_u(same, 1);
+        let unsure = self.b.ins().band(other, forwarders);
+        let (asks, join) = (self.b.create_block(), self.b.create_block());
+        let outcome = self.b.append_block_param(join, flag);
+        self.b.ins().brif(unsure, asks, &[], join, &[same.into()]);
+        self.b.switch_to_block(asks);
+        // A forwarder is an object in memory.
+        let tags = self.b.ins().bor(a, b);
+        let tag = self.b.ins().band_imm_u(tags, TAG_MASK);
+        let pointers = self.b.create_block();
+        self.b.ins().brif(tag, join, &[same.into()], pointers, &[]);
+        self.b.switch_to_block(pointers);
+        let vm = self.vm_value();
+        let found = self.helper(runtime::same as *const () as usize, &[vm, a, b]);
+        let found = self.b.ins().ireduce(flag, found);
+        self.b.ins().jump(join, &[found.into()]);
+        self.b.switch_to_block(join);
+        outcome
     }
 
     /// Whether two values are one object, where that is known at once.

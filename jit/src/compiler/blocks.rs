@@ -173,7 +173,7 @@ impl Compiler<'_> {
         let site = Site::new(self.state.top().code, index);
         let assigned = &self.bodies[level].assigned[&index];
         let changes = |slot: &usize| {
-            assigned.contains(slot) || self.facts.any.contains(&(site, top, *slot))
+            self.facts.cautious || assigned.contains(slot) || self.facts.any.contains(&(site, top, *slot))
         };
         let count = self.state.frames[top].slots.len();
         let parameters: Vec<usize> = (0..count).filter(changes).collect();
@@ -282,7 +282,8 @@ impl Compiler<'_> {
                 }
                 let before = head.state.frames[level].slots[slot];
                 let now = self.state.frames[level].slots[slot];
-                if !is_same(before, now) {
+                // What is further out no operation of the loop assigns.
+                if level == top && !is_same(before, now) {
                     self.facts.any.insert((site, level, slot));
                     self.contradicted = true;
                 }
@@ -309,7 +310,7 @@ fn is_same(before: Slot, now: Slot) -> bool {
     match (before.def, now.def) {
         (Def::Oop(a, _), Def::Oop(b, _)) => a == b || before.stored && now.stored,
         (Def::InFrame(_), Def::Oop(..)) => now.stored,
-        (_, Def::InFrame(_)) => true,
+        (Def::Oop(..) | Def::InFrame(_), Def::InFrame(_)) => true,
         (a, b) => a == b,
     }
 }

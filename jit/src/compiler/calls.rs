@@ -7,7 +7,7 @@ use rowel_interpreter::frame;
 use rowel_interpreter::native::code_offset;
 use rowel_objmem::Oop;
 
-use super::state::{Def, Kind, slot_offset};
+use super::state::{Def, slot_offset};
 use super::{Compiler, signature};
 use crate::profile::{PIC_ENTRIES, Site};
 use crate::runtime;

@@ -1,6 +1,5 @@
 //! Methods and blocks in line.
 
-use cranelift_codegen::ir::InstBuilder;
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::operation::{OPERATIONS, Operation as Op};
 use rowel_interpreter::returning::{HANDLER_MARK, UNWIND_MARK};

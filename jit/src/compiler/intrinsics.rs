@@ -13,7 +13,6 @@ use rowel_objmem::layout::class_index;
 use rowel_objmem::{ClassIndex, Format};
 
 use super::state::{Def, Kind};
-use super::values::TAG_MASK;
 use super::{Compiler, field};
 use crate::runtime;
 
@@ -38,7 +37,7 @@ impl Compiler<'_> {
             (number::SIZE, 0) => self.size(class),
             (number::NEW, 0) => self.new_object(index, class),
             (number::IDENTICAL, 1) => {
-                self.identical(index, true);
+                self.identical(true);
                 true
             }
             (number::BIT_XOR, 1) if class == 1 => self.bit_xor(index),

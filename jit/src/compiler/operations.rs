@@ -175,8 +175,8 @@ impl Compiler<'_> {
             | Op::GreaterOrEqual
             | Op::Equal
             | Op::NotEqual => self.compute(index, operation),
-            Op::Identical => self.identical(index, true),
-            Op::NotIdentical => self.identical(index, false),
+            Op::Identical => self.identical(true),
+            Op::NotIdentical => self.identical(false),
             Op::At | Op::AtPut | Op::Size => {
                 let num_args = match operation {
                     Op::At => 1,

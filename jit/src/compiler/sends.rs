@@ -2,7 +2,7 @@
 
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::lookup::Lookup;
-use rowel_interpreter::operation::{Operation as Op, Word, selector};
+use rowel_interpreter::operation::{Word, selector};
 use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index, special};
 use rowel_objmem::{ClassIndex, Oop};
 
