@@ -62,8 +62,9 @@ pub trait Tier: std::fmt::Debug + Send {
     /// Code has been translated: it is about to run for the first time.
     fn translated(&mut self, vm: &mut Vm, code: CodeRef);
 
-    /// Code was found running by the interpreter, or native code has called it.
-    fn ran(&mut self, vm: &mut Vm, code: CodeRef);
+    /// Code was found running by the interpreter, or native code has called it: something of this
+    /// [`weight`].
+    fn ran(&mut self, vm: &mut Vm, code: CodeRef, weight: u32);
 
     /// The word of `code` at `index`, an entry without native code, was reached. Answers the address of
     /// native code for it when there is some now.
@@ -97,6 +98,16 @@ pub struct TierFigures {
     pub used: u64,
 }
 
+/// What weighs how much of what is seen of code without native code.
+pub mod weight {
+    /// A call by native code.
+    pub const CALL: u32 = 1;
+    /// It was found running when somebody looked.
+    pub const SAMPLE: u32 = 50;
+    /// Somebody says that it is worth it.
+    pub const ENOUGH: u32 = 1 << 20;
+}
+
 /// How many callers are looked at for one that has no native code.
 const SAMPLED_FRAMES: usize = 8;
 
@@ -114,7 +125,7 @@ impl Vm {
 
     /// Tell the tier, if there is one, that `code` is worth compiling.
     pub fn compile_soon(&mut self, code: CodeRef) {
-        self.with_tier(|tier, vm| tier.ran(vm, code));
+        self.with_tier(|tier, vm| tier.ran(vm, code, weight::ENOUGH));
     }
 
     /// Have the tier do something with this VM.
@@ -145,7 +156,7 @@ impl Vm {
         for _ in 0..SAMPLED_FRAMES {
             let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
             if let Some(code) = code.filter(|code| !code.get().native.has_entries()) {
-                self.with_tier(|tier, vm| tier.ran(vm, code));
+                self.with_tier(|tier, vm| tier.ran(vm, code, weight::SAMPLE));
                 return;
             }
             fp = rowel_objmem::Address(self.heap.load(fp.plus(frame::CALLER_FP)));

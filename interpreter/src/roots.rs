@@ -9,8 +9,8 @@ use rowel_objmem::verify::{Problem, check_with};
 use rowel_objmem::{Address, CollectBoot, Heap, Oop, SegmentError};
 
 use crate::code::{CodeRef, CodeStore};
-use crate::native::Flushed;
 use crate::frame::{self, WORD};
+use crate::native::Flushed;
 use crate::primitives::vm_module::VmModuleState;
 use crate::stack::StackZone;
 use crate::vm::Vm;

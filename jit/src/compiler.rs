@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use cranelift_codegen::ir::{
-    AbiParam, Block, InstBuilder, InstructionData, MemFlagsData, Opcode, Signature, Type, Value, types,
+    AbiParam, Block, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, Signature, Type,
+    Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_codegen::{Context, ir::condcodes::IntCC};
@@ -225,6 +226,10 @@ struct Compiler<'c> {
     inlined: u32,
     /// Closures seen so far.
     serials: u32,
+    /// Whether nothing is inlined just now.
+    only_calls: bool,
+    /// Signatures of functions that answer a word, by number of parameters.
+    signatures: BTreeMap<usize, SigRef>,
 }
 
 /// What a finished unit tells: what it relies on, where it leaves, and how much was inlined.
@@ -263,6 +268,8 @@ impl<'c> Compiler<'c> {
             inlined_words: 0,
             inlined: 0,
             serials: 0,
+            only_calls: false,
+            signatures: BTreeMap::new(),
         }
     }
 
@@ -418,11 +425,20 @@ impl<'c> Compiler<'c> {
 
     /// Call the function at `address`, which answers a word.
     fn helper(&mut self, address: usize, arguments: &[Value]) -> Value {
-        let signature = signature(self.convention, arguments.len(), true);
-        let signature = self.b.import_signature(signature);
+        let signature = self.signature_of(arguments.len());
         let address = self.constant(address as u64);
         let call = self.b.ins().call_indirect(signature, address, arguments);
         self.b.inst_results(call)[0]
+    }
+
+    /// The signature of a function of so many words that answers one.
+    fn signature_of(&mut self, parameters: usize) -> SigRef {
+        if let Some(known) = self.signatures.get(&parameters) {
+            return *known;
+        }
+        let new = self.b.import_signature(signature(self.convention, parameters, true));
+        self.signatures.insert(parameters, new);
+        new
     }
 
     /// The frame at `level`: its offset is from the unit's frame.

@@ -14,7 +14,13 @@ pub fn entries_of(vm: &Vm, code: CodeRef) -> Vec<NativeEntry> {
     let mut add = |word: usize, kind: EntryKind, depth: usize| {
         if entries.iter().all(|entry| entry.word as usize != word) {
             let operation = Op::from_number(words[word].op());
-            entries.push(NativeEntry { word: word as u32, operation, kind, depth: depth as u32, address: 0 });
+            entries.push(NativeEntry {
+                word: word as u32,
+                operation,
+                kind,
+                depth: depth as u32,
+                address: 0,
+            });
         }
     };
     match full {
@@ -60,7 +66,5 @@ fn is_full_block(vm: &Vm, code: CodeRef) -> Option<Option<usize>> {
     }
     let closure = rowel_objmem::Oop(vm.frame_word(rowel_interpreter::frame::CLOSURE));
     let runs = vm.running_code() == code && closure.0 != 0;
-    Some(runs.then(|| {
-        vm.copied_by_closure(closure) as usize + usize::from(code.get().num_args)
-    }))
+    Some(runs.then(|| vm.copied_by_closure(closure) as usize + usize::from(code.get().num_args)))
 }

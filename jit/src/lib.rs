@@ -20,5 +20,6 @@ mod sampler;
 pub mod stubs;
 pub mod tier;
 mod units;
+mod worker;
 
 pub use tier::{JitOptions, Tiered, When};

@@ -42,6 +42,13 @@ impl Pic {
         self.entries.iter().map(|entry| entry.0.get()).filter(|class| *class != 0)
     }
 
+    /// What it has found for `class`.
+    pub fn get(&self, class: u64) -> Option<u64> {
+        let mut entries = self.entries.iter();
+        let found = entries.find(|(other, _)| other.get() == class).map(|(_, code)| code.get());
+        found.filter(|code| *code != 0)
+    }
+
     /// Have it find `code` for `class` from now on, if there is room.
     pub fn add(&self, class: u64, code: u64) {
         let place = self.entries.iter().find(|(other, _)| other.get() == class || other.get() == 0);
@@ -66,7 +73,7 @@ pub struct Profile {
     /// Sites whose guards have failed too often: they are compiled for any value.
     pub general: FxHashSet<Site>,
     /// Sites that units have left at too often once.
-    left: FxHashSet<Site>,
+    left: FxHashMap<Site, u32>,
     pics: FxHashMap<Site, Box<Pic>>,
 }
 
@@ -83,8 +90,10 @@ impl Profile {
 
     /// A unit has left at `site` too often: the first time more may be known by now, the second time it is
     /// compiled for any value.
-    pub fn left_too_often(&mut self, site: Site) {
-        if !self.left.insert(site) {
+    /// It has been compiled `compilations` times.
+    pub fn left_too_often(&mut self, site: Site, compilations: u32) {
+        let before = *self.left.entry(site).or_insert(compilations);
+        if before != compilations {
             self.general.insert(site);
         }
     }
@@ -98,7 +107,7 @@ impl Profile {
     pub fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
         let mut kept = |site: &Site| CodeRef::from_word(site.code).is_some_and(&mut *keep);
         self.general.retain(&mut kept);
-        self.left.retain(&mut kept);
+        self.left.retain(|site, _| kept(site));
         self.pics.retain(|site, _| kept(site));
         self.forget_found();
     }

@@ -61,6 +61,9 @@ pub extern "C" fn find(vm: *mut Vm, pic: *const Pic, ip: u64, receiver: u64, met
             return 0;
         }
         let receiver = Oop(receiver);
+        if let Some(code) = pic.get(u64::from(vm.heap.class_index(receiver).0)) {
+            return code;
+        }
         let found = vm.find_for_native(method, word, receiver);
         if let Some(code) = found {
             pic.add(u64::from(vm.heap.class_index(receiver).0), code.to_word());

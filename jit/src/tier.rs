@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use rowel_interpreter::code::{Action, CodeRef};
@@ -17,13 +16,14 @@ use rowel_interpreter::operation::Operation;
 use rowel_interpreter::vm::Vm;
 use rustc_hash::FxHashMap;
 
-use crate::compiler::{self, CompileError, Prepared, Setting, Unit};
+use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
 use crate::entries::entries_of;
 use crate::memory::{CodeMemory, NoRoom};
-use crate::profile::Profile;
+use crate::profile::{Profile, Site};
 use crate::sampler::Sampler;
 use crate::stubs::{self, Stubs};
 use crate::units::{Compiled, Units};
+use crate::worker::{self, Worker};
 
 /// When methods are compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,11 +44,13 @@ pub struct JitOptions {
     pub when: When,
     /// Bytes of native code, at most.
     pub budget: usize,
+    /// Whether machine code is made on a thread of its own, where that is not wanted at once.
+    pub background: bool,
 }
 
 impl Default for JitOptions {
     fn default() -> Self {
-        JitOptions { when: When::Off, budget: 32 << 20 }
+        JitOptions { when: When::Off, budget: 32 << 20, background: true }
     }
 }
 
@@ -81,9 +83,13 @@ pub struct Stats {
     pub bytes: u64,
     /// How often native code has left because a guard failed.
     pub leaves: u64,
+    /// How often what sends have found was forgotten.
+    pub flushes: u64,
     /// How often all code was dropped because the budget was nearly used up.
     pub evictions: u64,
-    /// How long compiling took.
+    /// How long the isolate was busy with it.
+    pub pauses: std::time::Duration,
+    /// How long the back end took.
     pub time: std::time::Duration,
 }
 
@@ -100,12 +106,26 @@ struct Thresholds {
 }
 
 impl Thresholds {
-    const ON: Thresholds = Thresholds { heat: 4, start: 2, turns: 30, leaves: 10 };
+    const ON: Thresholds = Thresholds { heat: 200, start: 2, turns: 30, leaves: 20 };
     const ALWAYS: Thresholds = Thresholds { heat: 0, start: 1, turns: 2, leaves: 2 };
+
+    /// So often a unit may leave after so many compilations.
+    fn leaves_after(self, compilations: u32) -> u32 {
+        self.leaves * 3u32.saturating_pow(compilations.saturating_sub(1))
+    }
 }
 
 /// A unit is compiled so often at most; then it is interpreted.
 const MOST_COMPILATIONS: u32 = 12;
+
+/// A unit whose machine code is being made.
+#[derive(Debug)]
+struct Waiting {
+    unit: Unit,
+    relies: Relies,
+    exits: Vec<Site>,
+    inlined: u32,
+}
 
 /// A compiled tier.
 pub struct Tiered {
@@ -119,7 +139,9 @@ pub struct Tiered {
     sampler: Option<Sampler>,
     /// How often entries without native code were reached.
     reached: FxHashMap<(CodeRef, u32), u32>,
-    dump: bool,
+    worker: Option<Worker>,
+    /// Units whose IR the other thread has, by number.
+    waiting: FxHashMap<u32, Waiting>,
     /// What happened so far.
     pub stats: Stats,
 }
@@ -157,7 +179,10 @@ impl Tiered {
             return Ok(());
         }
         let (mut tier, trampolines) = Tiered::new(options)?;
-        tier.sampler = (options.when == When::On).then(|| Sampler::start(vm.stack_limit.clone()));
+        if options.when == When::On {
+            tier.sampler = Some(Sampler::start(vm.stack_limit.clone()));
+            tier.worker = options.background.then(|| Worker::start(Arc::clone(&tier.isa)));
+        }
         for code in vm.code.iter() {
             tier.stubs.attach(code);
         }
@@ -185,49 +210,37 @@ impl Tiered {
             when: options.when,
             sampler: None,
             reached: FxHashMap::default(),
-            dump: false,
+            worker: None,
+            waiting: FxHashMap::default(),
             stats: Stats::default(),
         };
         Ok((tier, trampolines))
     }
 
-    /// Compile `unit` and have it run from now on; answers its address.
+    /// Compile `unit`; answers its address if it has one at once.
     fn compile(&mut self, vm: &mut Vm, unit: Unit) -> Option<u64> {
-        if let Ok(max) = std::env::var("ROWEL_MAX") {
-            let max: u64 = max.parse().unwrap();
-            if self.stats.compiled == max {
-                self.give_up(unit);
-                return None;
-            }
-            if self.stats.compiled + 1 == max {
-                eprintln!("LAST {unit:?} {}", vm.name_of_method(unit.code.get().method, false));
-                eprintln!("{}", rowel_interpreter::operation::disassemble(&unit.code.get().words()));
-                self.dump = true;
-            }
-        }
-        if std::env::var("ROWEL_DUMP").is_ok_and(|name| vm.name_of_method(unit.code.get().method, false).ends_with(&name)) {
-            eprintln!("DUMP {unit:?}\n{}", rowel_interpreter::operation::disassemble(&unit.code.get().words()));
-            self.dump = true;
+        if self.waiting.values().any(|waiting| waiting.unit == unit) {
+            return None;
         }
         let start = std::time::Instant::now();
         let outcome = self.try_compile(vm, unit);
-        self.stats.time += start.elapsed();
+        self.stats.pauses += start.elapsed();
         match outcome {
-            Ok(address) => {
-                self.stats.compiled += 1;
-                tracing::trace!(?unit, address, "compiled");
-                Some(address)
-            }
+            Ok(address) => address,
             Err(error) => {
-                self.stats.refused += 1;
-                tracing::debug!("a unit is not compiled: {error}");
-                self.give_up(unit);
+                self.refuse(unit, &error);
                 None
             }
         }
     }
 
-    fn try_compile(&mut self, vm: &mut Vm, unit: Unit) -> Result<u64, NotCompiled> {
+    fn refuse(&mut self, unit: Unit, error: &NotCompiled) {
+        self.stats.refused += 1;
+        tracing::debug!("a unit is not compiled: {error}");
+        self.give_up(unit);
+    }
+
+    fn try_compile(&mut self, vm: &mut Vm, unit: Unit) -> Result<Option<u64>, NotCompiled> {
         let number = self.units.next_number();
         let setting = Setting {
             isa: &*self.isa,
@@ -237,27 +250,44 @@ impl Tiered {
         };
         let prepared = compiler::prepare(vm, &mut self.profile, unit, setting)?;
         let Prepared { mut context, relies, exits, inlined } = prepared;
-        if self.dump {
-            self.dump = false;
-            for code in &relies.codes {
-                eprintln!("RELIES {}\n{}", vm.name_of_method(code.get().method, false), rowel_interpreter::operation::disassemble(&code.get().words()));
+        let waiting = Waiting { unit, relies, exits, inlined };
+        if let Some(worker) = &self.worker {
+            if worker.send(number, context) {
+                self.waiting.insert(number, waiting);
             }
-            eprintln!("{}", context.func.display());
+            return Ok(None);
         }
-        let compiled = context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| CompileError::Cranelift(format!("{:?}", error.inner)))?;
-        if !compiled.buffer.relocs().is_empty() {
-            return Err(CompileError::Cranelift("code that refers to other code".into()).into());
-        }
-        let bytes = compiled.code_buffer();
-        let piece = self.memory.add(bytes)?;
-        let address = piece.address;
-        self.stats.bytes += bytes.len() as u64;
+        let start = std::time::Instant::now();
+        let code = worker::machine_code(&*self.isa, &mut context)?;
+        self.stats.time += start.elapsed();
+        Ok(Some(self.place(number, waiting, &code)?))
+    }
+
+    /// Machine code has been made: have it run from now on.
+    fn place(&mut self, number: u32, waiting: Waiting, code: &[u8]) -> Result<u64, NotCompiled> {
+        let Waiting { unit, relies, exits, inlined } = waiting;
+        let piece = self.memory.add(code)?;
+        self.stats.compiled += 1;
+        self.stats.bytes += code.len() as u64;
         self.stats.inlined += u64::from(inlined);
         self.units.add(number, Compiled::new(unit, piece, relies, exits));
-        self.install(unit, address);
-        Ok(address)
+        self.install(unit, piece.address);
+        Ok(piece.address)
+    }
+
+    /// Take what the other thread has done.
+    fn take_done(&mut self) {
+        while let Some(done) = self.worker.as_ref().and_then(Worker::take) {
+            self.stats.time += done.time;
+            // It may no longer be wanted.
+            let Some(waiting) = self.waiting.remove(&done.number) else { continue };
+            let unit = waiting.unit;
+            let placed = done.code.map_err(NotCompiled::from);
+            let placed = placed.and_then(|code| self.place(done.number, waiting, &code));
+            if let Err(error) = placed {
+                self.refuse(unit, &error);
+            }
+        }
     }
 
     /// Have `unit` run by the code at `address`; 0 for none.
@@ -288,9 +318,10 @@ impl Tiered {
         }
     }
 
-    /// Forget the units that `goes` picks.
-    fn forget(&mut self, goes: impl FnMut(&Compiled) -> bool) {
-        for unit in self.units.take(goes) {
+    /// Forget the units that `goes` picks by what they are and what they rely on.
+    fn forget(&mut self, mut goes: impl FnMut(Unit, &Relies) -> bool) {
+        self.waiting.retain(|_, waiting| !goes(waiting.unit, &waiting.relies));
+        for unit in self.units.take(|compiled| goes(compiled.unit, &compiled.relies)) {
             self.install(unit, 0);
         }
     }
@@ -304,14 +335,15 @@ impl Tier for Tiered {
         }
     }
 
-    fn ran(&mut self, vm: &mut Vm, code: CodeRef) {
+    fn ran(&mut self, vm: &mut Vm, code: CodeRef, weight: u32) {
         let heat = &code.get().native.heat;
-        heat.set(heat.get().saturating_add(1));
+        let before = heat.get();
+        heat.set(before.saturating_add(weight));
         let hot = match self.when {
-            When::Always => !code.get().native.has_entries(),
-            _ => heat.get() == self.thresholds.heat,
+            When::Always => true,
+            _ => heat.get() >= self.thresholds.heat,
         };
-        if hot {
+        if hot && !code.get().native.has_entries() {
             self.prepare(vm, code);
         }
     }
@@ -338,15 +370,19 @@ impl Tier for Tiered {
         let (number, exit) = ((vm.left >> 32) as u32, (vm.left & 0xFFFF_FFFF) as usize);
         let Some(compiled) = self.units.get(number) else { return };
         let Some((site, times)) = compiled.left(exit) else { return };
-        if times < self.thresholds.leaves {
+        let unit = compiled.unit;
+        let compilations = self.units.compilations(unit);
+        if times >= self.thresholds.leaves {
+            self.profile.left_too_often(site, compilations);
+        }
+        if compiled.leaves() < self.thresholds.leaves_after(compilations) {
             return;
         }
-        let unit = compiled.unit;
         tracing::debug!(
             site = ?site, operation = ?operation_at(site), unit = ?unit, "left too often"
         );
-        self.profile.left_too_often(site);
-        if self.units.compilations(unit) >= MOST_COMPILATIONS {
+        self.profile.left_too_often(site, compilations);
+        if compilations >= MOST_COMPILATIONS {
             self.give_up(unit);
         } else {
             self.compile(vm, unit);
@@ -354,13 +390,14 @@ impl Tier for Tiered {
     }
 
     fn attend(&mut self, vm: &mut Vm) {
+        self.take_done();
         if vm.is_in_native() {
             return;
         }
         if self.memory.used() > self.memory.budget() / 8 * 7 {
             // What is hot is soon compiled again.
             self.stats.evictions += 1;
-            self.forget(|_| true);
+            self.forget(|_, _| true);
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -368,25 +405,27 @@ impl Tier for Tiered {
     }
 
     fn flushed(&mut self, what: Flushed) {
+        tracing::trace!(?what, "flushed");
+        self.stats.flushes += 1;
         match what {
             Flushed::All => {
                 self.profile.forget_found();
-                self.forget(|_| true);
+                self.forget(|_, _| true);
             }
             Flushed::Selector(selector) => {
                 self.profile.forget_found();
-                self.forget(|unit| unit.relies.selectors.contains(&selector));
+                self.forget(|_, relies| relies.selectors.contains(&selector));
             }
             Flushed::Code(code) => {
                 self.profile.forget_found();
-                self.forget(|unit| unit.unit.code == code || unit.relies.codes.contains(&code));
+                self.forget(|unit, relies| unit.code == code || relies.codes.contains(&code));
             }
         }
     }
 
     fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
-        self.forget(|unit| {
-            !keep(unit.unit.code) || unit.relies.codes.iter().any(|code| !keep(*code))
+        self.forget(|unit, relies| {
+            !keep(unit.code) || relies.codes.iter().any(|code| !keep(*code))
         });
         self.profile.retain(keep);
         self.reached.retain(|(code, _), _| keep(*code));
@@ -398,6 +437,12 @@ impl Tier for Tiered {
             // Its thread is not in this process: there is nothing to wait for.
             std::mem::forget(sampler);
             self.sampler = Some(Sampler::start(limit));
+        }
+        if let Some(worker) = self.worker.take() {
+            // Nor is its.
+            std::mem::forget(worker);
+            self.waiting.clear();
+            self.worker = Some(Worker::start(Arc::clone(&self.isa)));
         }
     }
 

@@ -24,14 +24,14 @@ pub struct Compiled {
 
 impl Compiled {
     /// A unit that has not left yet.
-    pub fn new(
-        unit: Unit,
-        piece: Piece,
-        relies: Relies,
-        exits: Vec<Site>,
-    ) -> Compiled {
+    pub fn new(unit: Unit, piece: Piece, relies: Relies, exits: Vec<Site>) -> Compiled {
         let exits = exits.into_iter().map(|site| (site, Cell::new(0))).collect();
         Compiled { unit, piece, relies, exits }
+    }
+
+    /// How often it has left.
+    pub fn leaves(&self) -> u32 {
+        self.exits.iter().map(|(_, times)| times.get()).fold(0, u32::saturating_add)
     }
 
     /// It has left at exit number `exit` (from 1): where that is, and how often it did.

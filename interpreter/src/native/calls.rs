@@ -36,7 +36,13 @@ impl Vm {
 
     /// Run one operation of the frame at `fp`, which is at `ip` with its operands up to `sp`. Answers
     /// whether the frame goes on; else native code has to leave.
-    pub fn run_operation(&mut self, operation: Operation, ip: Ip, sp: Address, fp: Address) -> bool {
+    pub fn run_operation(
+        &mut self,
+        operation: Operation,
+        ip: Ip,
+        sp: Address,
+        fp: Address,
+    ) -> bool {
         self.registers.set(ip, sp, fp);
         let mut machine = Machine::new(self);
         let word = ip.word().with_op(operation);
@@ -81,13 +87,7 @@ impl Vm {
     }
 
     /// Send `selector` to the operands up to `sp`, as [`execute_from_native`](Self::execute_from_native).
-    pub fn send_from_native(
-        &mut self,
-        site: Ip,
-        num_args: usize,
-        sp: Address,
-        fp: Address,
-    ) -> Oop {
+    pub fn send_from_native(&mut self, site: Ip, num_args: usize, sp: Address, fp: Address) -> Oop {
         self.set_waiting(sp, fp);
         let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
         let code = code.expect("a frame has code").get();
@@ -110,7 +110,7 @@ impl Vm {
         memory.fill(first, temps.saturating_sub(args), self.heap.nil().0);
         let sp = fp.plus(frame::FIRST_TEMP + temps * WORD);
         self.registers.set(code.ip_at(0), sp, fp);
-        self.with_tier(|tier, vm| tier.ran(vm, code));
+        self.with_tier(|tier, vm| tier.ran(vm, code, crate::native::weight::CALL));
         self.finish(caller, fp)
     }
 

@@ -63,7 +63,11 @@ impl Compiler<'_> {
             Op::Multiply => self.product(a, b, other),
             Op::BitAnd | Op::BitOr => {
                 let (a, b) = (self.oop(a), self.oop(b));
-                if operation == Op::BitAnd { self.b.ins().band(a, b) } else { self.b.ins().bor(a, b) }
+                if operation == Op::BitAnd {
+                    self.b.ins().band(a, b)
+                } else {
+                    self.b.ins().bor(a, b)
+                }
             }
             Op::BitShift => self.shifted(a, b, other),
             _ => self.divided(operation, a, b, other),
@@ -248,11 +252,14 @@ impl Compiler<'_> {
     /// Whether two values are one object, where that is known at once.
     fn identity(&mut self, a: Def, b: Def) -> Option<Def> {
         let boolean = |same: bool| if same { Def::True } else { Def::False };
-        let constant =
-            |def: Def| matches!(def, Def::Nil | Def::True | Def::False | Def::Integer(_) | Def::Character(_));
+        let constant = |def: Def| {
+            matches!(def, Def::Nil | Def::True | Def::False | Def::Integer(_) | Def::Character(_))
+        };
         match (a, b) {
             (Def::Closure(x), Def::Closure(y)) => Some(boolean(x == y)),
-            (Def::Closure(_), other) | (other, Def::Closure(_)) if constant(other) => Some(Def::False),
+            (Def::Closure(_), other) | (other, Def::Closure(_)) if constant(other) => {
+                Some(Def::False)
+            }
             (x, y) if constant(x) && constant(y) => Some(boolean(x == y)),
             _ => None,
         }
@@ -302,4 +309,3 @@ pub(super) fn condition_of(operation: Op) -> Option<IntCC> {
         _ => return None,
     })
 }
-

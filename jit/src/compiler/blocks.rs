@@ -173,7 +173,9 @@ impl Compiler<'_> {
         let site = Site::new(self.state.top().code, index);
         let assigned = &self.bodies[level].assigned[&index];
         let changes = |slot: &usize| {
-            self.facts.cautious || assigned.contains(slot) || self.facts.any.contains(&(site, top, *slot))
+            self.facts.cautious
+                || assigned.contains(slot)
+                || self.facts.any.contains(&(site, top, *slot))
         };
         let count = self.state.frames[top].slots.len();
         let parameters: Vec<usize> = (0..count).filter(changes).collect();

@@ -7,10 +7,13 @@ use rowel_interpreter::frame;
 use rowel_interpreter::native::code_offset;
 use rowel_objmem::Oop;
 
+use super::Compiler;
 use super::state::{Def, slot_offset};
-use super::{Compiler, signature};
-use crate::profile::{PIC_ENTRIES, Site};
+use crate::profile::Site;
 use crate::runtime;
+
+/// Entries of a polymorphic cache that are looked at in line.
+const INLINE_ENTRIES: usize = 2;
 
 /// Receiver and arguments of a call, taken off the operands.
 pub(super) struct Operands {
@@ -53,8 +56,7 @@ impl Compiler<'_> {
         let fp = self.b.ins().iadd_imm_s(self.fp, callee as i64);
         let mut arguments = vec![fp, code];
         arguments.extend(values);
-        let signature = signature(self.convention, arguments.len(), true);
-        let signature = self.b.import_signature(signature);
+        let signature = self.signature_of(arguments.len());
         let call = self.b.ins().call_indirect(signature, target, &arguments);
         let value = self.b.inst_results(call)[0];
         self.called(value);
@@ -101,7 +103,7 @@ impl Compiler<'_> {
         let pic = self.constant(pic);
         let found = self.b.create_block();
         let code = self.b.append_block_param(found, types::I64);
-        for entry in 0..PIC_ENTRIES {
+        for entry in 0..INLINE_ENTRIES {
             let (hit, next) = (self.b.create_block(), self.b.create_block());
             let cached = self.load(pic, 16 * entry);
             let is = self.b.ins().icmp(IntCC::Equal, class, cached);
@@ -129,8 +131,7 @@ impl Compiler<'_> {
         let fp = self.b.ins().iadd_imm_s(self.fp, callee as i64);
         let mut arguments = vec![fp, code];
         arguments.extend(&values);
-        let signature = signature(self.convention, arguments.len(), true);
-        let signature = self.b.import_signature(signature);
+        let signature = self.signature_of(arguments.len());
         let call = self.b.ins().call_indirect(signature, target, &arguments);
         let value = self.b.inst_results(call)[0];
         self.b.ins().jump(join, &[value.into()]);
@@ -203,5 +204,4 @@ impl Compiler<'_> {
             self.relies.selectors.push(selector);
         }
     }
-
 }

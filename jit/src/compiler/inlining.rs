@@ -11,11 +11,11 @@ use super::{Compiler, MOST_EXTENT};
 /// Levels of inlining, at most.
 const MOST_LEVELS: usize = 10;
 /// Operations of a method that is inlined, at most.
-const MOST_OPERATIONS: usize = 40;
+const MOST_OPERATIONS: usize = 30;
 /// Operations of one that takes a closure which would have to be made otherwise.
-const MOST_OPERATIONS_WITH_BLOCK: usize = 120;
+const MOST_OPERATIONS_WITH_BLOCK: usize = 80;
 /// Operations inlined into a unit, at most.
-const MOST_INLINED: usize = 800;
+const MOST_INLINED: usize = 300;
 /// A method is inlined into itself so often.
 const MOST_RECURSION: usize = 2;
 
@@ -30,7 +30,8 @@ impl Compiler<'_> {
         let most = if takes_block { MOST_OPERATIONS_WITH_BLOCK } else { MOST_OPERATIONS };
         let recursions = self.state.frames.iter().filter(|frame| frame.code == code).count();
         let most_recursions = if takes_block { 3 } else { MOST_RECURSION };
-        matches!(method.action, Action::Activate)
+        !self.only_calls
+            && matches!(method.action, Action::Activate)
             && method.primitive != HANDLER_MARK
             && (method.primitive != UNWIND_MARK || takes_block)
             && self.has_room_for(code)
@@ -41,7 +42,8 @@ impl Compiler<'_> {
 
     fn has_room_for(&mut self, code: CodeRef) -> bool {
         let top = self.state.top();
-        let end = top.offset + slot_offset(top.slots.len()) + usize::from(code.get().frame_words) * 8;
+        let end =
+            top.offset + slot_offset(top.slots.len()) + usize::from(code.get().frame_words) * 8;
         end <= MOST_EXTENT && self.state.frames.len() < MOST_LEVELS
     }
 
@@ -65,7 +67,8 @@ impl Compiler<'_> {
         // The jump before it tells where it ends.
         let jump = words[start - 1];
         let end = start + usize::try_from(jump.c()).unwrap_or(0);
-        self.operations_of(code, start).saturating_sub(self.operations_of(code, end.min(words.len())))
+        self.operations_of(code, start)
+            .saturating_sub(self.operations_of(code, end.min(words.len())))
     }
 
     /// Emit the method `code` in the place of the send at `index`; its value is on top then.
@@ -93,9 +96,11 @@ impl Compiler<'_> {
         let closure = self.state.closures[number].clone();
         let (code, start) = closure.block;
         let size = self.operations_of_block(code, start);
-        let recursions = self.state.frames.iter().filter(|frame| {
-            frame.code == code && frame.closure == Some(Def::Closure(number))
-        });
+        let recursions = self
+            .state
+            .frames
+            .iter()
+            .filter(|frame| frame.code == code && frame.closure == Some(Def::Closure(number)));
         closure.num_args == num_args
             && recursions.count() == 0
             && self.has_room_for(code)
@@ -161,14 +166,13 @@ impl Compiler<'_> {
             level = outer;
         }
         let between = &self.state.frames[level..];
-        let unwinds = between.iter().any(|frame| {
-            frame.closure.is_none() && frame.code.get().primitive == UNWIND_MARK
-        });
+        let unwinds = between
+            .iter()
+            .any(|frame| frame.closure.is_none() && frame.code.get().primitive == UNWIND_MARK);
         if unwinds {
             return false;
         }
         self.return_from(level, def);
         true
     }
-
 }

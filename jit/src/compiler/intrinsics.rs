@@ -42,7 +42,9 @@ impl Compiler<'_> {
             }
             (number::BIT_XOR, 1) if class == 1 => self.bit_xor(index),
             (number::AS_FLOAT, 0) if class == 1 => self.as_float(),
-            (number::SQUARE_ROOT | number::SMALL_FLOAT_SQUARE_ROOT, 0) => self.square_root(index, class),
+            (number::SQUARE_ROOT | number::SMALL_FLOAT_SQUARE_ROOT, 0) => {
+                self.square_root(index, class)
+            }
             (number::TRUNCATED | number::SMALL_FLOAT_TRUNCATED, 0) => self.truncated(index, class),
             _ => false,
         };
@@ -225,9 +227,8 @@ impl Compiler<'_> {
             return None;
         }
         let slots = (0..heap.slot_count(meta) as usize).map(|slot| heap.fetch(meta, slot));
-        let mut instances = slots.filter(|oop| {
-            self.is_class(*oop) && heap.class_index(*oop).0 == metaclass
-        });
+        let mut instances =
+            slots.filter(|oop| self.is_class(*oop) && heap.class_index(*oop).0 == metaclass);
         instances.next().map(|oop| heap.header(oop).hash())
     }
 
@@ -309,7 +310,8 @@ impl Compiler<'_> {
     }
 
     fn is_float_class(class: u32) -> bool {
-        class == rowel_objmem::layout::SMALL_FLOAT_CLASS_INDEX || class == class_index::BOXED_FLOAT.0
+        class == rowel_objmem::layout::SMALL_FLOAT_CLASS_INDEX
+            || class == class_index::BOXED_FLOAT.0
     }
 
     fn square_root(&mut self, index: usize, class: u32) -> bool {
@@ -347,5 +349,4 @@ impl Compiler<'_> {
         self.finish(index, 1, Def::Oop(oop, Kind::Integer), otherwise);
         true
     }
-
 }

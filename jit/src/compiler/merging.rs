@@ -42,9 +42,14 @@ impl Plan {
             (a, b) => a == b && !matches!(a, Def::InFrame(_)),
         });
         if is_same {
-            return Plan::Same(if let Def::Oop(value, _) = first { Def::Oop(value, kind) } else { first });
+            return Plan::Same(if let Def::Oop(value, _) = first {
+                Def::Oop(value, kind)
+            } else {
+                first
+            });
         }
-        let in_memory = |slot: &Slot| slot.stored && matches!(slot.def, Def::Oop(..) | Def::InFrame(_));
+        let in_memory =
+            |slot: &Slot| slot.stored && matches!(slot.def, Def::Oop(..) | Def::InFrame(_));
         if slots.iter().all(in_memory) {
             return Plan::InFrame(kind);
         }

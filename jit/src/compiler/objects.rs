@@ -4,9 +4,9 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value};
 use rowel_interpreter::layout::ASSOCIATION_VALUE;
 use rowel_interpreter::native::{code_offset, vm_offset};
+use rowel_objmem::header::{IMMUTABLE_BIT, REMEMBERED_BIT};
 use rowel_objmem::layout::class_index;
 use rowel_objmem::{ClassIndex, Oop};
-use rowel_objmem::header::{IMMUTABLE_BIT, REMEMBERED_BIT};
 
 use super::state::{Def, Kind};
 use super::values::TAG_MASK;
@@ -84,7 +84,8 @@ impl Compiler<'_> {
         }
         let meta = heap.class_of(oop);
         let class_of_metaclasses = heap.class_of(heap.class_of(heap.class_at(class_index::ARRAY)));
-        let slots = if heap.format(meta).is_pointers() { heap.slot_count(meta) as usize } else { 0 };
+        let slots =
+            if heap.format(meta).is_pointers() { heap.slot_count(meta) as usize } else { 0 };
         meta != class_of_metaclasses
             && heap.class_of(meta) == class_of_metaclasses
             && (0..slots).any(|slot| heap.fetch(meta, slot) == oop)
@@ -112,8 +113,15 @@ impl Compiler<'_> {
     /// After `value` was stored in `object`, whose header is `header`: remember the object if it is old and
     /// the value is young.
     pub(super) fn barrier(&mut self, object: Value, header: Value, value: Value, def: Def) {
-        let immediate = matches!(def, Def::Integer(_) | Def::Character(_) | Def::Nil | Def::True | Def::False | Def::Boolean(_))
-            || matches!(def.kind(), Kind::Integer)
+        let immediate = matches!(
+            def,
+            Def::Integer(_)
+                | Def::Character(_)
+                | Def::Nil
+                | Def::True
+                | Def::False
+                | Def::Boolean(_)
+        ) || matches!(def.kind(), Kind::Integer)
             || matches!(def.kind(), Kind::Class(class) if class < 8);
         if immediate {
             return;

@@ -10,6 +10,8 @@ use super::blocks::Edge;
 use super::state::{Def, Kind};
 use super::{Compiler, Site};
 
+/// Methods are inlined for so many classes of a send.
+const MOST_INLINED_CLASSES: usize = 2;
 /// So many classes are told apart in line.
 const MOST_CLASSES: usize = 4;
 
@@ -57,12 +59,17 @@ impl Compiler<'_> {
         let mut paths: Vec<Edge> = Vec::new();
         for (place, &class) in classes.iter().enumerate() {
             let is_last = place + 1 == classes.len();
-            let other = if is_last && !last_resort { self.exit(index) } else { self.b.create_block() };
+            let other =
+                if is_last && !last_resort { self.exit(index) } else { self.b.create_block() };
             let state = self.state.clone();
             let receiver = self.peek(num_args);
             self.need_class(receiver, class, other);
             let here = self.exit_here;
+            // What is inlined once for each class soon is too much.
+            let outer =
+                std::mem::replace(&mut self.only_calls, classes.len() > MOST_INLINED_CLASSES);
             self.send_to_known(index, class, selector, num_args);
+            self.only_calls = outer;
             if !self.ended {
                 paths.push(self.edge());
             }
@@ -216,9 +223,8 @@ impl Compiler<'_> {
         self.rely_on(code);
         let context = class_index::METHOD_CONTEXT.0;
         if let Action::AnswerVariable(slot) = code.get().action {
-            let sure = class.is_some_and(|class| {
-                class != context && self.has_slot(class, usize::from(slot))
-            });
+            let sure = class
+                .is_some_and(|class| class != context && self.has_slot(class, usize::from(slot)));
             if !sure {
                 let operands = self.take_operands(0);
                 return self.call_code(index, code, &operands);
@@ -289,4 +295,3 @@ impl Compiler<'_> {
 fn evaluates_plainly(primitive: u16) -> bool {
     matches!(primitive, 201..=205 | 207 | 209 | 221 | 222) && primitive != 206
 }
-
