@@ -111,9 +111,12 @@ impl Thresholds {
 
     /// So often a unit may leave after so many compilations.
     fn leaves_after(self, compilations: u32) -> u32 {
-        self.leaves * 3u32.saturating_pow(compilations.saturating_sub(1))
+        self.leaves * 2u32.saturating_pow(compilations.saturating_sub(1))
     }
 }
+
+/// Leaving so often at one place is worth a message.
+const OFTEN: u32 = 1000;
 
 /// A unit is compiled so often at most; then it is interpreted.
 const MOST_COMPILATIONS: u32 = 12;
@@ -372,6 +375,14 @@ impl Tier for Tiered {
         let Some((site, times)) = compiled.left(exit) else { return };
         let unit = compiled.unit;
         let compilations = self.units.compilations(unit);
+        if times == OFTEN {
+            let code = CodeRef::from_word(site.code);
+            let name = code.map(|code| vm.name_of_method(code.get().method, false));
+            tracing::debug!(
+                ?name, word = site.word, operation = ?operation_at(site), compilations,
+                "native code leaves here again and again"
+            );
+        }
         if times >= self.thresholds.leaves {
             self.profile.left_too_often(site, compilations);
         }

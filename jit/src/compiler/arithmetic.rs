@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use rowel_interpreter::native::vm_offset;
-use rowel_interpreter::operation::Operation as Op;
+use rowel_interpreter::operation::{Operation as Op, Word};
 use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index};
 
 use super::Compiler;
@@ -44,7 +44,10 @@ impl Compiler<'_> {
     }
 
     /// The arithmetic operation at `index`.
-    pub(super) fn compute(&mut self, index: usize, operation: Op) {
+    pub(super) fn compute(&mut self, index: usize, operation: Op, word: Word) {
+        if self.computes_objects(index) {
+            return self.send(index, Word::new(operation, 1, word.b(), word.c()));
+        }
         self.settle(2);
         let (a, b) = (self.peek(1), self.peek(0));
         if self.computes_floats(index, operation, a, b) {
@@ -73,6 +76,14 @@ impl Compiler<'_> {
             _ => self.divided(operation, a, b, other),
         };
         self.finish(index, 2, Def::Oop(value, Kind::Integer), otherwise);
+    }
+
+    /// Whether receivers are expected that are no numbers of the VM's own.
+    fn computes_objects(&mut self, index: usize) -> bool {
+        let class = self.cached_class(index);
+        let numbers = [0, 1, SMALL_FLOAT_CLASS_INDEX, class_index::BOXED_FLOAT.0];
+        let receiver = self.peek(1);
+        !numbers.contains(&class) && !receiver.is_integer() && !receiver.is_float()
     }
 
     /// Whether floats are expected.

@@ -174,7 +174,7 @@ impl Compiler<'_> {
             | Op::LessOrEqual
             | Op::GreaterOrEqual
             | Op::Equal
-            | Op::NotEqual => self.compute(index, operation),
+            | Op::NotEqual => self.compute(index, operation, word),
             Op::Identical => self.identical(true),
             Op::NotIdentical => self.identical(false),
             Op::At | Op::AtPut | Op::Size => {
