@@ -89,6 +89,12 @@ pub extern "C" fn same(vm: *mut Vm, a: u64, b: u64) -> u64 {
     u64::from(heap.follow(Oop(a)) == heap.follow(Oop(b)))
 }
 
+/// What the arithmetic operation number `operation` makes of two values where it does not send; else 0.
+pub extern "C" fn compute(vm: *mut Vm, operation: u64, a: u64, b: u64) -> u64 {
+    let operation = Operation::from_number(operation as u8);
+    vm_of(vm).compute_from_native(operation, Oop(a), Oop(b)).map_or(0, |value| value.0)
+}
+
 /// The frame of `context` returns.
 pub extern "C" fn widow(vm: *mut Vm, context: u64) -> u64 {
     vm_of(vm).widow_from_native(Oop(context));

@@ -45,7 +45,7 @@ impl Subject {
         vm.enter(code, self.receiver, &[]);
         match run(vm) {
             Leave::Finished(result) => result,
-            Leave::Quit => panic!("the method left the VM"),
+            _ => panic!("the method left the VM"),
         }
     }
 }

@@ -188,6 +188,38 @@ impl Vm {
         (usize::from(code.get().num_args) == num_args).then_some(code)
     }
 
+    /// What an arithmetic operation makes of two values that are not two SmallIntegers, where it does not
+    /// send: what [`Machine`] does of floats.
+    pub fn compute_from_native(&self, operation: Operation, a: Oop, b: Oop) -> Option<Oop> {
+        use Operation::*;
+        if matches!(operation, Add | Subtract | Multiply) {
+            if a.is_small_integer() && b.is_small_integer() {
+                return None;
+            }
+            let (x, y) = crate::steps::arithmetic::floats(a, b)?;
+            return Oop::from_float(match operation {
+                Add => x + y,
+                Subtract => x - y,
+                _ => x * y,
+            });
+        }
+        if !a.is_small_float() || !b.is_small_float() {
+            return None;
+        }
+        let (x, y) = (a.small_float_value(), b.small_float_value());
+        let outcome = match operation {
+            Divide if y != 0.0 => return Oop::from_float(x / y),
+            Less => x < y,
+            Greater => x > y,
+            LessOrEqual => x <= y,
+            GreaterOrEqual => x >= y,
+            Equal => x == y,
+            NotEqual => x != y,
+            _ => return None,
+        };
+        Some(self.heap.boolean(outcome))
+    }
+
     /// Make the closure that the operation at `maker` makes, in the frame at `fp`; its copied values are
     /// undefined. Zero when there is no memory.
     pub fn closure_from_native(&mut self, fp: Address, maker: Ip) -> Oop {

@@ -12,7 +12,7 @@ use crate::steps::SEND_WORDS;
 /// The values of two numbers of which one at least is an immediate float, the other that or a
 /// SmallInteger.
 #[inline(always)]
-fn floats(a: Oop, b: Oop) -> Option<(f64, f64)> {
+pub(crate) fn floats(a: Oop, b: Oop) -> Option<(f64, f64)> {
     let value = |oop: Oop| {
         if oop.is_small_float() {
             Some(oop.small_float_value())

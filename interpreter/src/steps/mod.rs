@@ -1,7 +1,7 @@
 //! The steps that operations are made of, by kind. All are inlined into the dispatch loop; their slow
 //! halves are not.
 
-mod arithmetic;
+pub(crate) mod arithmetic;
 mod flow;
 mod indexing;
 mod native;

@@ -43,6 +43,39 @@ impl Compiler<'_> {
         }
     }
 
+    /// As [`finish`](Self::finish), for arithmetic: before it is sent, the VM has a try, as where the
+    /// interpreter does it.
+    pub(super) fn finish_arithmetic(
+        &mut self,
+        index: usize,
+        operation: Op,
+        result: Def,
+        otherwise: Otherwise,
+    ) {
+        let Otherwise::Send(block, state) = otherwise else {
+            return self.finish(index, 2, result, otherwise);
+        };
+        self.drop_operands(2);
+        self.push(result);
+        let done = self.edge();
+        self.resume(Edge { block, state: *state });
+        let (a, b) = (self.peek(1), self.peek(0));
+        let (a, b) = (self.oop(a), self.oop(b));
+        let (vm, number) = (self.vm_value(), self.constant(operation as u64));
+        let value = self.helper(runtime::compute as *const () as usize, &[vm, number, a, b]);
+        let (found, sends) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(value, found, &[], sends, &[]);
+        let before = self.state.clone();
+        self.b.switch_to_block(found);
+        self.drop_operands(2);
+        self.push_oop(value);
+        let computed = self.edge();
+        self.resume(Edge { block: sends, state: before });
+        self.send_operation(index, 1);
+        let sent = self.edge();
+        self.merge(vec![done, computed, sent]);
+    }
+
     /// The arithmetic operation at `index`.
     pub(super) fn compute(&mut self, index: usize, operation: Op, word: Word) {
         if self.computes_objects(index) {
@@ -54,7 +87,7 @@ impl Compiler<'_> {
             return self.float_operation(index, operation, a, b);
         }
         if let Some(condition) = condition_of(operation) {
-            return self.compare(index, condition, a, b);
+            return self.compare(index, operation, condition, a, b);
         }
         let otherwise = self.otherwise(index);
         let other = otherwise.block();
@@ -75,7 +108,7 @@ impl Compiler<'_> {
             Op::BitShift => self.shifted(a, b, other),
             _ => self.divided(operation, a, b, other),
         };
-        self.finish(index, 2, Def::Oop(value, Kind::Integer), otherwise);
+        self.finish_arithmetic(index, operation, Def::Oop(value, Kind::Integer), otherwise);
     }
 
     /// Whether receivers are expected that are no numbers of the VM's own.
@@ -202,7 +235,7 @@ impl Compiler<'_> {
         self.b.ins().bor_imm_u(tagged, INTEGER_TAG)
     }
 
-    fn compare(&mut self, index: usize, condition: IntCC, a: Def, b: Def) {
+    fn compare(&mut self, index: usize, operation: Op, condition: IntCC, a: Def, b: Def) {
         let otherwise = self.otherwise(index);
         let other = otherwise.block();
         self.need_integer(a, other);
@@ -210,7 +243,7 @@ impl Compiler<'_> {
         let (a, b) = (self.peek(1), self.peek(0));
         let (a, b) = (self.oop(a), self.oop(b));
         let outcome = self.b.ins().icmp(condition, a, b);
-        self.finish(index, 2, Def::Boolean(outcome), otherwise);
+        self.finish_arithmetic(index, operation, Def::Boolean(outcome), otherwise);
     }
 
     /// `==` and `~~`. Two oops that differ may yet be one object through a forwarder.

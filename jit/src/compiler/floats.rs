@@ -41,7 +41,7 @@ impl Compiler<'_> {
                 Def::Float(self.b.ins().fdiv(x, y))
             }
         };
-        self.finish(index, 2, result, otherwise);
+        self.finish_arithmetic(index, operation, result, otherwise);
     }
 
     /// Two SmallIntegers are not for floats.
