@@ -15,7 +15,7 @@
 #![expect(unsafe_code, reason = "calls of native code; argued where they are")]
 
 use std::mem::offset_of;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -134,9 +134,10 @@ impl Vm {
         work: impl FnOnce(&mut dyn Tier, &mut Vm) -> R,
     ) -> Option<R> {
         let mut tier = self.tier.take()?;
-        let result = work(&mut *tier, self);
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut *tier, self)));
+        // Even after a panic: its code may be running.
         self.tier = Some(tier);
-        Some(result)
+        Some(result.unwrap_or_else(|payload| resume_unwind(payload)))
     }
 
     /// Tell the tier that sends may find something else from now on.

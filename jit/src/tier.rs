@@ -111,7 +111,7 @@ impl Thresholds {
 
     /// So often a unit may leave after so many compilations.
     fn leaves_after(self, compilations: u32) -> u32 {
-        self.leaves * 2u32.saturating_pow(compilations.saturating_sub(1))
+        self.leaves.saturating_mul(2u32.saturating_pow(compilations.saturating_sub(1)))
     }
 }
 

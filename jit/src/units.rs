@@ -103,7 +103,11 @@ impl Units {
     pub fn take(&mut self, mut goes: impl FnMut(&Compiled) -> bool) -> Vec<Unit> {
         let gone: Vec<Unit> =
             self.by_number.values().filter(|unit| goes(unit)).map(|unit| unit.unit).collect();
-        gone.iter().for_each(|unit| self.remove(*unit));
+        for unit in &gone {
+            self.remove(*unit);
+            // It was not wrong itself.
+            self.compilations.remove(unit);
+        }
         gone
     }
 
