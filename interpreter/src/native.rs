@@ -96,6 +96,8 @@ pub struct TierFigures {
     pub budget: u64,
     /// Bytes of it in use.
     pub used: u64,
+    /// Units that have native code.
+    pub units: u64,
 }
 
 /// What weighs how much of what is seen of code without native code.

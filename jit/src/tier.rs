@@ -142,6 +142,8 @@ pub struct Tiered {
     sampler: Option<Sampler>,
     /// How often entries without native code were reached.
     reached: FxHashMap<(CodeRef, u32), u32>,
+    /// Whether a unit found no room.
+    is_full: bool,
     worker: Option<Worker>,
     /// Units whose IR the other thread has, by number.
     waiting: FxHashMap<u32, Waiting>,
@@ -213,6 +215,7 @@ impl Tiered {
             when: options.when,
             sampler: None,
             reached: FxHashMap::default(),
+            is_full: false,
             worker: None,
             waiting: FxHashMap::default(),
             stats: Stats::default(),
@@ -240,7 +243,10 @@ impl Tiered {
     fn refuse(&mut self, unit: Unit, error: &NotCompiled) {
         self.stats.refused += 1;
         tracing::debug!("a unit is not compiled: {error}");
-        self.give_up(unit);
+        match error {
+            NotCompiled::NoRoom(_) => self.is_full = true,
+            NotCompiled::Compile(_) => self.give_up(unit),
+        }
     }
 
     fn try_compile(&mut self, vm: &mut Vm, unit: Unit) -> Result<Option<u64>, NotCompiled> {
@@ -405,7 +411,7 @@ impl Tier for Tiered {
         if vm.is_in_native() {
             return;
         }
-        if self.memory.used() > self.memory.budget() / 8 * 7 {
+        if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
             self.stats.evictions += 1;
             self.forget(|_, _| true);
@@ -458,7 +464,11 @@ impl Tier for Tiered {
     }
 
     fn figures(&self) -> TierFigures {
-        TierFigures { budget: self.memory.budget() as u64, used: self.memory.used() as u64 }
+        TierFigures {
+            budget: self.memory.budget() as u64,
+            used: self.memory.used() as u64,
+            units: self.units.count() as u64,
+        }
     }
 }
 

@@ -71,6 +71,11 @@ impl Units {
         self.by_number.insert(number, compiled);
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.by_number.len()
+    }
+
     /// Unit number `number`, if it still has native code.
     pub fn get(&self, number: u32) -> Option<&Compiled> {
         self.by_number.get(&number)

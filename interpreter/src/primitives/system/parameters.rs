@@ -121,13 +121,15 @@ fn number(vm: &mut Vm, index: i64) -> Option<i64> {
         20 => vm.modules.state::<SystemState>().parameters.started,
         40 => 8,
         42 => vm.zone.page_count() as i64,
+        46 => vm.tier.as_ref().map_or(0, |tier| tier.figures().budget as i64),
+        64 => vm.tier.as_ref().map_or(0, |tier| tier.figures().units as i64),
         65 => FEATURES,
         66 => PAGE_BYTES as i64,
         70 => PROXY_VERSION.0,
         71 => PROXY_VERSION.1,
         76 => (HEADROOM_WORDS * crate::frame::WORD) as i64,
         // Counters of what this VM does not do or does not count.
-        12..=15 | 17 | 22 | 27..=33 | 35 | 37 | 38 | 46 | 56..=61 | 64 => 0,
+        12..=15 | 17 | 22 | 27..=33 | 35 | 37 | 38 | 56..=61 => 0,
         _ => return None,
     };
     Some(value)
