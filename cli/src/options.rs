@@ -42,6 +42,8 @@ enum Meaning {
     LeakCheck,
     StressScavenge,
     Jit,
+    JitLog,
+    PerfMap,
     CodeSize,
 }
 
@@ -75,6 +77,10 @@ impl Meaning {
                 "Native code: on (for hot methods), always (for all that runs) or off, as by default: a preview",
             ),
             Meaning::CodeSize => ("SIZE", "Native code at most (1m to 1g; 32m is usual)"),
+            Meaning::JitLog => {
+                ("", "Tell on stderr what is compiled, what leaves, and how much it was")
+            }
+            Meaning::PerfMap => ("", "Tell perf(1) where native code is, in /tmp/perf-PID.map"),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
     }
@@ -174,6 +180,8 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     // Only here
     ("stress-scavenge", Flag, Meaning::StressScavenge),
     ("jit", One, Meaning::Jit),
+    ("jit-log", Flag, Meaning::JitLog),
+    ("perf-map", Flag, Meaning::PerfMap),
 ];
 
 /// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
@@ -222,6 +230,10 @@ pub struct Config {
     pub jit: When,
     /// Bytes of native code, at most.
     pub code_bytes: Option<u64>,
+    /// Tell of native code on stderr.
+    pub jit_log: bool,
+    /// Tell `perf` where native code is.
+    pub perf_map: bool,
 }
 
 /// Why a command line is refused.
@@ -357,6 +369,8 @@ fn apply(
         Meaning::LeakCheck => config.leak_check = number(false, 0..=u64::MAX)?.unwrap_or(0),
         Meaning::StressScavenge => config.stress_scavenge = true,
         Meaning::CodeSize => config.code_bytes = number(true, 1 << 20..=1 << 30)?,
+        Meaning::JitLog => config.jit_log = true,
+        Meaning::PerfMap => config.perf_map = true,
         Meaning::Jit => {
             config.jit = match value.to_str() {
                 Some("off") => When::Off,

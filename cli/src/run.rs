@@ -37,8 +37,14 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
     prepare(&mut vm, config);
     let defaults = JitOptions::default();
     let budget = config.code_bytes.map_or(defaults.budget, |bytes| bytes as usize);
-    Tiered::attach(&mut vm, JitOptions { when: config.jit, budget, ..JitOptions::default() })
-        .map_err(|error| at(&error))?;
+    let options = JitOptions {
+        when: config.jit,
+        budget,
+        log: config.jit_log,
+        perf_map: config.perf_map,
+        ..defaults
+    };
+    Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
     let end = crash_report::guarded(|| {
         vm.resume_image().map_err(|error| at(&error))?;

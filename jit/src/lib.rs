@@ -13,6 +13,7 @@
 
 pub mod compiler;
 mod entries;
+mod log;
 pub mod memory;
 pub mod profile;
 mod runtime;

@@ -18,6 +18,7 @@ use rustc_hash::FxHashMap;
 
 use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
 use crate::entries::entries_of;
+use crate::log::{Log, name_of};
 use crate::memory::{CodeMemory, NoRoom};
 use crate::profile::{Profile, Site};
 use crate::sampler::Sampler;
@@ -46,11 +47,21 @@ pub struct JitOptions {
     pub budget: usize,
     /// Whether machine code is made on a thread of its own, where that is not wanted at once.
     pub background: bool,
+    /// Whether units are told of on stderr.
+    pub log: bool,
+    /// Whether `perf` is told where units are.
+    pub perf_map: bool,
 }
 
 impl Default for JitOptions {
     fn default() -> Self {
-        JitOptions { when: When::Off, budget: 32 << 20, background: true }
+        JitOptions {
+            when: When::Off,
+            budget: 32 << 20,
+            background: true,
+            log: false,
+            perf_map: false,
+        }
     }
 }
 
@@ -128,6 +139,8 @@ struct Waiting {
     relies: Relies,
     exits: Vec<Site>,
     inlined: u32,
+    /// For people; empty when nobody asks.
+    name: String,
 }
 
 /// A compiled tier.
@@ -136,6 +149,7 @@ pub struct Tiered {
     memory: CodeMemory,
     stubs: Stubs,
     profile: Profile,
+    log: Log,
     units: Units,
     thresholds: Thresholds,
     when: When,
@@ -201,6 +215,8 @@ impl Tiered {
         let mut memory = CodeMemory::new(options.budget);
         let made = stubs::make(&*isa, &mut memory);
         let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
+        let log = Log::new(options.log, options.perf_map)
+            .map_err(|error| Unsupported(format!("a map for perf: {error}")))?;
         let thresholds = match options.when {
             When::Always => Thresholds::ALWAYS,
             _ => Thresholds::ON,
@@ -210,6 +226,7 @@ impl Tiered {
             memory,
             stubs,
             profile: Profile::default(),
+            log,
             units: Units::default(),
             thresholds,
             when: options.when,
@@ -259,7 +276,8 @@ impl Tiered {
         };
         let prepared = compiler::prepare(vm, &mut self.profile, unit, setting)?;
         let Prepared { mut context, relies, exits, inlined } = prepared;
-        let waiting = Waiting { unit, relies, exits, inlined };
+        let name = if self.log.wants_names() { name_of(vm, unit) } else { String::new() };
+        let waiting = Waiting { unit, relies, exits, inlined, name };
         if let Some(worker) = &self.worker {
             if worker.send(number, context) {
                 self.waiting.insert(number, waiting);
@@ -274,8 +292,13 @@ impl Tiered {
 
     /// Machine code has been made: have it run from now on.
     fn place(&mut self, number: u32, waiting: Waiting, code: &[u8]) -> Result<u64, NotCompiled> {
-        let Waiting { unit, relies, exits, inlined } = waiting;
+        let Waiting { unit, relies, exits, inlined, name } = waiting;
         let piece = self.memory.add(code)?;
+        self.log.placed(&name, piece);
+        self.log.line(|| {
+            let (bytes, exits) = (code.len(), exits.len());
+            format!("{name}: {bytes} bytes, {inlined} inlined, {exits} places where it may leave")
+        });
         self.stats.compiled += 1;
         self.stats.bytes += code.len() as u64;
         self.stats.inlined += u64::from(inlined);
@@ -399,6 +422,10 @@ impl Tier for Tiered {
             site = ?site, operation = ?operation_at(site), unit = ?unit, "left too often"
         );
         self.profile.left_too_often(site, compilations);
+        self.log.line(|| {
+            let at = operation_at(site).map_or("?".into(), |operation| format!("{operation:?}"));
+            format!("{} leaves too often, last at {at} of word {}", name_of(vm, unit), site.word)
+        });
         if compilations >= MOST_COMPILATIONS {
             self.give_up(unit);
         } else {
@@ -450,6 +477,7 @@ impl Tier for Tiered {
     }
 
     fn forked(&mut self, limit: Arc<AtomicU64>) {
+        self.log.forked();
         if let Some(sampler) = self.sampler.take() {
             // Its thread is not in this process: there is nothing to wait for.
             std::mem::forget(sampler);
@@ -476,6 +504,21 @@ impl Drop for Tiered {
     fn drop(&mut self) {
         let stats = self.stats;
         tracing::debug!(?stats, "the compiled tier ends");
+        self.log.line(|| {
+            format!(
+                "in all {} units of {} bytes, {} inlined; {} refused; left {} times; {} flushes, {} \
+                 evictions; {:?} of this thread and {:?} of the back end",
+                stats.compiled,
+                stats.bytes,
+                stats.inlined,
+                stats.refused,
+                stats.leaves,
+                stats.flushes,
+                stats.evictions,
+                stats.pauses,
+                stats.time,
+            )
+        });
     }
 }
 
