@@ -105,7 +105,7 @@ pub mod weight {
     /// A call by native code.
     pub const CALL: u32 = 1;
     /// It was found running when somebody looked.
-    pub const SAMPLE: u32 = 50;
+    pub const SAMPLE: u32 = 400;
     /// Somebody says that it is worth it.
     pub const ENOUGH: u32 = 1 << 20;
 }

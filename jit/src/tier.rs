@@ -117,7 +117,7 @@ struct Thresholds {
 }
 
 impl Thresholds {
-    const ON: Thresholds = Thresholds { heat: 200, start: 2, turns: 30, leaves: 20 };
+    const ON: Thresholds = Thresholds { heat: 2000, start: 2, turns: 100, leaves: 20 };
     const ALWAYS: Thresholds = Thresholds { heat: 0, start: 1, turns: 2, leaves: 2 };
 
     /// So often a unit may leave after so many compilations.
