@@ -65,6 +65,8 @@ fn set_class(vm: &mut Vm, object: Oop, class: Oop) -> Result<(), Failure> {
     })?;
     let header = vm.heap.header(object).with_class_index(index).with_format(format);
     vm.heap.set_header(object, header);
+    // Native code that waits may know the class that it was of.
+    vm.disturb();
     Ok(())
 }
 
