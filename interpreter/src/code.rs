@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::native::{NativeEntry, NativePart};
 use crate::operation::{Operation as Op, Word};
 use crate::primitive::PrimitiveResult;
+use crate::primitive::number::FIRST_VARIABLE;
 use crate::translate::Depths;
 use crate::vm::Vm;
 
@@ -56,7 +57,7 @@ impl Action {
             258 => Action::AnswerSpecial(special::FALSE as u8),
             259 => Action::AnswerSpecial(special::NIL as u8),
             260..=263 => Action::AnswerInteger(number as i8 - 5),
-            264..=519 => Action::AnswerVariable(number - 264),
+            FIRST_VARIABLE..=519 => Action::AnswerVariable(number - FIRST_VARIABLE),
             _ => crate::primitives::find(number)?.into(),
         })
     }

@@ -208,6 +208,8 @@ pub mod vm_offset {
     pub const FALSE: usize = HEAP + Heap::OFFSETS.false_object;
     /// Where old objects start.
     pub const OLD_START: usize = HEAP + Heap::OFFSETS.old_start;
+    /// The hidden roots: the pages of the class table.
+    pub const HIDDEN_ROOTS: usize = HEAP + Heap::OFFSETS.hidden_roots;
     /// Whether there may be forwarders: a byte.
     pub const HAS_FORWARDERS: usize = HEAP + Heap::OFFSETS.has_forwarders;
     /// Where the next object is made.
@@ -224,6 +226,8 @@ pub mod code_offset {
 
     /// The compiled method.
     pub const METHOD: usize = offset_of!(MethodCode, method);
+    /// The primitive number: a half word.
+    pub const PRIMITIVE: usize = offset_of!(MethodCode, primitive);
     /// What a call of the method calls.
     pub const DIRECT: usize = offset_of!(MethodCode, native) + offset_of!(NativePart, direct);
 }

@@ -33,6 +33,21 @@ impl Word {
         Word(self.0 & !0xFF | operation as u64)
     }
 
+    /// How many arguments are sent, where this is a send or an operation that becomes one when the VM does
+    /// not do it itself.
+    pub fn sent_args(self) -> Option<usize> {
+        use Operation::*;
+        Some(match Operation::from_number(self.op()) {
+            operation if operation.is_plain_send() => usize::from(self.a()),
+            Size => 0,
+            At => 1,
+            AtPut => 2,
+            Add | Subtract | Less | Greater | LessOrEqual | GreaterOrEqual | Equal | NotEqual
+            | Multiply | Divide | Modulo | BitShift | FloorDivide | BitAnd | BitOr => 1,
+            _ => return None,
+        })
+    }
+
     /// The operation's number.
     #[inline(always)]
     pub const fn op(self) -> u8 {

@@ -69,8 +69,22 @@ pub mod number {
     pub const STRING_AT_PUT: u16 = 64;
     /// `Behavior>>basicNew`.
     pub const NEW: u16 = 70;
+    /// `Behavior>>basicNew:`.
+    pub const NEW_WITH_SIZE: u16 = 71;
+    /// `Object>>identityHash`.
+    pub const IDENTITY_HASH: u16 = 75;
     /// `Object>>==`.
     pub const IDENTICAL: u16 = 110;
+    /// `Character class>>value:`, `Integer>>asCharacter`.
+    pub const AS_CHARACTER: u16 = 170;
+    /// `Character>>value`, and that of other immediates.
+    pub const IMMEDIATE_AS_INTEGER: u16 = 171;
+    /// `Behavior>>identityHash`.
+    pub const BEHAVIOR_HASH: u16 = 175;
+    /// The greatest identity hash.
+    pub const MAX_IDENTITY_HASH: u16 = 176;
+    /// The first of those that answer a variable of the receiver.
+    pub const FIRST_VARIABLE: u16 = 264;
     /// `SmallFloat64>>truncated`.
     pub const SMALL_FLOAT_TRUNCATED: u16 = 551;
     /// `SmallFloat64>>sqrt`.

@@ -26,10 +26,12 @@ use rowel_objmem::Oop;
 
 use crate::profile::{Facts, Profile, Site};
 
+mod allocation;
 mod arithmetic;
 mod blocks;
 mod calls;
 mod closures;
+mod elements;
 mod exits;
 mod floats;
 mod inlining;

@@ -23,41 +23,59 @@ impl Site {
     }
 }
 
-/// Entries of a polymorphic inline cache.
-pub const PIC_ENTRIES: usize = 4;
+/// Entries of a polymorphic inline cache: pairs, of which a class index picks one.
+pub const PIC_ENTRIES: usize = 16;
 
 /// A polymorphic inline cache, which native code reads: classes, and what was found for them.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Pic {
-    /// Pairs of class index and code; 0 for none. Both are 0 where there is none yet.
-    pub entries: [(Cell<u64>, Cell<u64>); PIC_ENTRIES],
-    /// How many classes found no place.
+    /// Class index and code; 0 for none. Both are 0 where there is none yet.
+    entries: [(Cell<u64>, Cell<u64>); PIC_ENTRIES],
+    /// How many classes have taken the place of another.
     pub missed: Cell<u64>,
 }
 
 impl Pic {
+    /// Bits of a class index that pick the pair of entries where it may be.
+    pub const PAIR_MASK: u64 = PIC_ENTRIES as u64 / 2 - 1;
+    /// Shift from the number of a pair to its byte offset.
+    pub const PAIR_SHIFT: u32 = 5;
+    /// Byte offset of the second entry of a pair.
+    pub const SECOND: usize = 16;
+    /// Byte offset of the code in an entry.
+    pub const CODE: usize = 8;
+
     /// The classes that it has.
     pub fn classes(&self) -> impl Iterator<Item = u64> + '_ {
         self.entries.iter().map(|entry| entry.0.get()).filter(|class| *class != 0)
     }
 
+    fn pair(&self, class: u64) -> &[(Cell<u64>, Cell<u64>)] {
+        let first = 2 * (class & Self::PAIR_MASK) as usize;
+        &self.entries[first..first + 2]
+    }
+
     /// What it has found for `class`.
     pub fn get(&self, class: u64) -> Option<u64> {
-        let mut entries = self.entries.iter();
+        let mut entries = self.pair(class).iter();
         let found = entries.find(|(other, _)| other.get() == class).map(|(_, code)| code.get());
         found.filter(|code| *code != 0)
     }
 
-    /// Have it find `code` for `class` from now on, if there is room.
+    /// Have it find `code` for `class` from now on; 0 when only the class is known.
     pub fn add(&self, class: u64, code: u64) {
-        let place = self.entries.iter().find(|(other, _)| other.get() == class || other.get() == 0);
-        match place {
-            Some((known, found)) => {
-                known.set(class);
-                found.set(code);
-            }
-            None => self.missed.set(self.missed.get() + 1),
+        let [first, second] = self.pair(class) else { return };
+        let place = [first, second].into_iter().find(|entry| [0, class].contains(&entry.0.get()));
+        let (known, found) = place.unwrap_or_else(|| {
+            self.missed.set(self.missed.get() + 1);
+            second.0.set(first.0.get());
+            second.1.set(first.1.get());
+            first
+        });
+        if code != 0 || known.get() != class {
+            known.set(class);
+            found.set(code);
         }
     }
 

@@ -4,6 +4,7 @@
 
 use rowel_interpreter::code::{CodeRef, Ip};
 use rowel_interpreter::operation::{Operation, selector};
+use rowel_interpreter::primitives::slots_for;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Address, ClassIndex, Format, Oop};
 
@@ -42,6 +43,12 @@ pub extern "C" fn interpret(vm: *mut Vm, code: u64, fp: u64) -> u64 {
 pub extern "C" fn execute(vm: *mut Vm, code: u64, sp: u64, fp: u64) -> u64 {
     let Some(code) = CodeRef::from_word(code) else { return 0 };
     vm_of(vm).guarded(|vm| vm.execute_from_native(code, Address(sp), Address(fp)).0)
+}
+
+/// Call the primitive of `code`, which answers a value; the registers are as for a send of it.
+pub extern "C" fn primitive(vm: *mut Vm, code: u64) -> u64 {
+    let Some(code) = CodeRef::from_word(code) else { return 0 };
+    vm_of(vm).guarded(|vm| vm.primitive_from_native(code).0)
 }
 
 /// Do the send at `ip` on the operands up to `sp` of the frame at `fp`.
@@ -112,10 +119,27 @@ pub extern "C" fn note_store(vm: *mut Vm, object: u64, value: u64) -> u64 {
     1
 }
 
+/// The identity hash of an object in memory, which gets one.
+pub extern "C" fn identity_hash(vm: *mut Vm, object: u64) -> u64 {
+    u64::from(vm_of(vm).heap.identity_hash(Oop(object)))
+}
+
+/// A new object with so many elements, nil or zero; 0 when there is no memory. `shape` is as for
+/// [`allocate`].
+pub extern "C" fn allocate_elements(vm: *mut Vm, shape: u64, count: u64) -> u64 {
+    let (class, format) = shape_of(shape);
+    let slots = slots_for(format, count);
+    let made = vm_of(vm).heap.allocate_filled(class, format.for_elements(count), slots);
+    made.map_or(0, |oop| oop.0)
+}
+
+fn shape_of(shape: u64) -> (ClassIndex, Format) {
+    (ClassIndex(shape as u32), Format::from_bits((shape >> 32) as u8))
+}
+
 /// A new object; 0 when there is no memory. Its class index is in the low half of `shape`, its format in
 /// the high one.
 pub extern "C" fn allocate(vm: *mut Vm, shape: u64, slots: u64) -> u64 {
-    let class = ClassIndex(shape as u32);
-    let format = Format::from_bits((shape >> 32) as u8);
+    let (class, format) = shape_of(shape);
     vm_of(vm).heap.allocate(class, format, slots).map_or(0, |oop| oop.0)
 }

@@ -2,13 +2,19 @@
 //! have no native code, and how the interpreter calls native code.
 #![expect(unsafe_code, reason = "functions made here are called as what they were made as")]
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{Context, control::ControlPlane};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::frame::{self, WORD};
-use rowel_interpreter::native::{Trampolines, trampoline_at, vm_offset};
+use rowel_interpreter::native::{Trampolines, code_offset, trampoline_at, vm_offset};
+use rowel_interpreter::primitive;
+use rowel_objmem::header::{CLASS_INDEX_MASK, FORMAT_MASK, FORMAT_SHIFT, SLOTS_SHIFT};
+use rowel_objmem::layout::{class_index, special};
+use rowel_objmem::oop::TAG_MASK;
+use rowel_objmem::{Format, Oop};
 
 use crate::compiler::signature;
 use crate::memory::CodeMemory;
@@ -23,8 +29,50 @@ const MOST_ARGS: usize = 15;
 pub struct Stubs {
     /// For methods that make a frame: the interpreter runs it.
     interpret: Vec<u64>,
+    /// For those that answer the receiver, a constant or a variable.
+    quick: Vec<(Quick, u64)>,
     /// For all others.
     execute: Vec<u64>,
+}
+
+/// What a method without arguments answers that needs no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quick {
+    Receiver,
+    /// A word of the [`Vm`](rowel_interpreter::vm::Vm), by its offset.
+    Special(usize),
+    Integer(i8),
+    Variable,
+}
+
+impl Quick {
+    const ALL: [Quick; 9] = [
+        Quick::Receiver,
+        Quick::Special(vm_offset::TRUE),
+        Quick::Special(vm_offset::FALSE),
+        Quick::Special(vm_offset::NIL),
+        Quick::Integer(-1),
+        Quick::Integer(0),
+        Quick::Integer(1),
+        Quick::Integer(2),
+        Quick::Variable,
+    ];
+
+    fn of(code: CodeRef) -> Option<Quick> {
+        let code = code.get();
+        Some(match code.action {
+            _ if code.num_args != 0 => return None,
+            Action::AnswerReceiver => Quick::Receiver,
+            Action::AnswerSpecial(index) => Quick::Special(match usize::from(index) {
+                special::TRUE => vm_offset::TRUE,
+                special::FALSE => vm_offset::FALSE,
+                _ => vm_offset::NIL,
+            }),
+            Action::AnswerInteger(value) => Quick::Integer(value),
+            Action::AnswerVariable(_) => Quick::Variable,
+            _ => return None,
+        })
+    }
 }
 
 impl Stubs {
@@ -37,6 +85,10 @@ impl Stubs {
 
     /// Have calls of `code` call a stub.
     pub fn detach(&self, code: CodeRef) {
+        let quick = Quick::of(code);
+        if let Some((_, address)) = self.quick.iter().find(|(kind, _)| Some(*kind) == quick) {
+            return code.get().native.direct.set(*address);
+        }
         let args = usize::from(code.get().num_args);
         let stubs = match code.get().action {
             Action::Activate => &self.interpret,
@@ -53,6 +105,7 @@ impl Stubs {
 enum Kind {
     Interpret,
     Execute,
+    Quick(Quick),
     EnterMethod,
     EnterBlock,
     EnterLoop,
@@ -80,6 +133,9 @@ pub fn make(
         methods.push(trampoline(add(Kind::EnterMethod, args)?));
         blocks.push(trampoline(add(Kind::EnterBlock, args)?));
     }
+    for quick in Quick::ALL {
+        stubs.quick.push((quick, add(Kind::Quick(quick), 0)?));
+    }
     let loops = trampoline(add(Kind::EnterLoop, 0)?);
     Ok((stubs, Trampolines { methods, blocks, loops }))
 }
@@ -87,7 +143,7 @@ pub fn make(
 fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, String> {
     let mut context = Context::new();
     let parameters = match kind {
-        Kind::Interpret | Kind::Execute => 3 + args,
+        Kind::Interpret | Kind::Execute | Kind::Quick(_) => 3 + args,
         _ => 4,
     };
     context.func.signature = signature(isa.default_call_conv(), parameters, true);
@@ -100,6 +156,15 @@ fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, Stri
     let result = match kind {
         Kind::Interpret => interpret(isa, &mut b, &parameters),
         Kind::Execute => execute(isa, &mut b, &parameters),
+        Kind::Quick(Quick::Receiver) => parameters[2],
+        Kind::Quick(Quick::Special(offset)) => {
+            let vm = b.ins().get_pinned_reg(types::I64);
+            load(&mut b, vm, offset)
+        }
+        Kind::Quick(Quick::Integer(value)) => {
+            b.ins().iconst(types::I64, Oop::small_integer(i64::from(value)).0 as i64)
+        }
+        Kind::Quick(Quick::Variable) => variable(isa, &mut b, &parameters),
         _ => enter(isa, &mut b, &parameters, kind, args),
     };
     b.ins().return_(&[result]);
@@ -137,6 +202,42 @@ fn execute(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value
     }
     let sp = b.ins().iadd_imm_s(fp, 8 * (parameters.len() as i64 - 2));
     call(isa, b, runtime::execute as *const () as usize, &[vm, code, sp, caller])
+}
+
+/// `(fp, code, receiver)`: the variable that the method answers, if the receiver has it in its slots.
+fn variable(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value]) -> Value {
+    let (code, receiver) = (parameters[1], parameters[2]);
+    let (pointer, otherwise, has_it) = (b.create_block(), b.create_block(), b.create_block());
+    b.set_cold_block(otherwise);
+    let tag = b.ins().band_imm_u(receiver, TAG_MASK as i64);
+    b.ins().brif(tag, otherwise, &[], pointer, &[]);
+    b.switch_to_block(pointer);
+    let vm = b.ins().get_pinned_reg(types::I64);
+    let base = load(b, vm, vm_offset::BASE);
+    let object = b.ins().iadd(base, receiver);
+    let header = load(b, object, 0);
+    let flags = MemFlagsData::trusted();
+    let number = b.ins().uload16(types::I64, flags, code, code_offset::PRIMITIVE as i32);
+    let index = b.ins().iadd_imm_s(number, -i64::from(primitive::number::FIRST_VARIABLE));
+    let slots = b.ins().ushr_imm_u(header, i64::from(SLOTS_SHIFT));
+    let within = b.ins().icmp(IntCC::UnsignedLessThan, index, slots);
+    let format = b.ins().ushr_imm_u(header, i64::from(FORMAT_SHIFT));
+    let format = b.ins().band_imm_u(format, FORMAT_MASK as i64);
+    let most = i64::from(Format::EPHEMERON.bits());
+    let pointers = b.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, format, most);
+    let class = b.ins().band_imm_u(header, CLASS_INDEX_MASK as i64);
+    let context = i64::from(class_index::METHOD_CONTEXT.0);
+    let plain = b.ins().icmp_imm_u(IntCC::NotEqual, class, context);
+    let fine = b.ins().band(within, pointers);
+    let fine = b.ins().band(fine, plain);
+    b.ins().brif(fine, has_it, &[], otherwise, &[]);
+    b.switch_to_block(otherwise);
+    let value = execute(isa, b, parameters);
+    b.ins().return_(&[value]);
+    b.switch_to_block(has_it);
+    let distance = b.ins().ishl_imm_u(index, 3);
+    let slot = b.ins().iadd(object, distance);
+    load(b, slot, 8)
 }
 
 /// `(vm, fp, code, target)`: call `target` with what it takes, the VM being in the pinned register.

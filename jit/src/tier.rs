@@ -350,6 +350,20 @@ impl Tiered {
         }
     }
 
+    /// Native code has left at `site`: if that is a send, its receiver is of a class that was not expected.
+    fn note_receiver(&mut self, vm: &Vm, site: Site) {
+        let Some(code) = CodeRef::from_word(site.code) else { return };
+        let Some(num_args) = code.get().word(site.word as usize).sent_args() else { return };
+        let expected = code.ip_at(site.word as usize).cached_class();
+        let class = vm.heap.class_index(vm.stack_value(num_args));
+        let pic = self.profile.pic(site);
+        for class in [expected, u64::from(class.0)] {
+            if class != 0 {
+                pic.add(class, 0);
+            }
+        }
+    }
+
     /// Forget the units that `goes` picks by what they are and what they rely on.
     fn forget(&mut self, mut goes: impl FnMut(Unit, &Relies) -> bool) {
         self.waiting.retain(|_, waiting| !goes(waiting.unit, &waiting.relies));
@@ -402,7 +416,8 @@ impl Tier for Tiered {
         let (number, exit) = ((vm.left >> 32) as u32, (vm.left & 0xFFFF_FFFF) as usize);
         let Some(compiled) = self.units.get(number) else { return };
         let Some((site, times)) = compiled.left(exit) else { return };
-        let unit = compiled.unit;
+        let (unit, leaves) = (compiled.unit, compiled.leaves());
+        self.note_receiver(vm, site);
         let compilations = self.units.compilations(unit);
         if times == OFTEN {
             let code = CodeRef::from_word(site.code);
@@ -415,7 +430,7 @@ impl Tier for Tiered {
         if times >= self.thresholds.leaves {
             self.profile.left_too_often(site, compilations);
         }
-        if compiled.leaves() < self.thresholds.leaves_after(compilations) {
+        if leaves < self.thresholds.leaves_after(compilations) {
             return;
         }
         tracing::debug!(

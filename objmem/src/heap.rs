@@ -99,6 +99,8 @@ pub struct HeapOffsets {
     pub false_object: usize,
     /// Where old objects start.
     pub old_start: usize,
+    /// The hidden roots.
+    pub hidden_roots: usize,
     /// Whether there may be forwarders: a byte.
     pub has_forwarders: usize,
     /// Where the next object is made.
@@ -116,6 +118,7 @@ impl Heap {
         true_object: std::mem::offset_of!(Heap, true_object),
         false_object: std::mem::offset_of!(Heap, false_object),
         old_start: std::mem::offset_of!(Heap, old_start),
+        hidden_roots: std::mem::offset_of!(Heap, hidden_roots),
         has_forwarders: std::mem::offset_of!(Heap, has_forwarders),
         eden_next: std::mem::offset_of!(Heap, nursery)
             + std::mem::offset_of!(Nursery, eden)

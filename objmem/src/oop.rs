@@ -6,6 +6,9 @@
 
 use std::fmt;
 
+/// The greatest code of a Character.
+pub const MOST_CHARACTER: u32 = 0x3FFF_FFFF;
+
 /// Mask of the tag bits.
 pub const TAG_MASK: u64 = 7;
 /// Tag of a SmallInteger.
@@ -67,7 +70,7 @@ impl Oop {
     /// The Character with code point `code` (30 bits are kept).
     #[inline(always)]
     pub const fn character(code: u32) -> Oop {
-        Oop(((code as u64 & 0x3FFF_FFFF) << TAG_BITS) | CHARACTER_TAG)
+        Oop(((code as u64 & MOST_CHARACTER as u64) << TAG_BITS) | CHARACTER_TAG)
     }
 
     /// The SmallFloat for `value`, or `None` when its exponent is out of a SmallFloat's range.

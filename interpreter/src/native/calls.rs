@@ -66,21 +66,31 @@ impl Vm {
     /// to `sp` of the frame at `fp`, whose saved pc is where it goes on. Answers the value, or 0 when
     /// native code has to leave.
     pub fn execute_from_native(&mut self, code: CodeRef, sp: Address, fp: Address) -> Oop {
-        let num_args = usize::from(code.get().num_args);
         self.set_waiting(sp, fp);
-        if let Action::Value(function) = code.get().action {
-            self.argument_count = num_args;
-            match function(self) {
-                Ok(value) if !self.disturbed => return value,
-                Ok(value) => {
-                    self.pop(num_args + 1);
-                    self.push(value);
-                    return Oop::ZERO;
-                }
-                Err(failure) => self.primitive_failed(code, num_args, failure),
+        if let Action::Value(_) = code.get().action {
+            return self.primitive_from_native(code);
+        }
+        let num_args = usize::from(code.get().num_args);
+        self.execute(code, num_args);
+        let first = Address(sp.0 - (num_args as u64 + 1) * WORD);
+        self.finish(fp, first)
+    }
+
+    /// Do what a send does that has found `code`, whose primitive answers a value: the registers are those
+    /// of the caller's frame, whose native code waits. Answers the value, or 0 when native code has to leave.
+    pub fn primitive_from_native(&mut self, code: CodeRef) -> Oop {
+        let Action::Value(function) = code.get().action else { return Oop::ZERO };
+        let num_args = usize::from(code.get().num_args);
+        let (fp, sp) = (self.registers.fp, self.registers.sp);
+        self.argument_count = num_args;
+        match function(self) {
+            Ok(value) if !self.disturbed => return value,
+            Ok(value) => {
+                self.pop(num_args + 1);
+                self.push(value);
+                return Oop::ZERO;
             }
-        } else {
-            self.execute(code, num_args);
+            Err(failure) => self.primitive_failed(code, num_args, failure),
         }
         let first = Address(sp.0 - (num_args as u64 + 1) * WORD);
         self.finish(fp, first)
@@ -177,13 +187,7 @@ impl Vm {
                 self.heap.follow(crate::method::literal(memory, method.get().method, index))
             }
         };
-        let num_args = match Operation::from_number(word.op()) {
-            Operation::At => 1,
-            Operation::AtPut => 2,
-            Operation::Size => 0,
-            operation if operation.is_plain_send() => usize::from(word.a()),
-            _ => 1,
-        };
+        let num_args = word.sent_args()?;
         let code = self.find_code(self.heap.class_index(receiver), found).ok()?;
         (usize::from(code.get().num_args) == num_args).then_some(code)
     }

@@ -4,6 +4,7 @@
 //! `InterpreterPrimitives>>#primitiveSize`, `#primitiveShortAt`, `#primitiveIntegerAt`,
 //! `#primitiveFloatArrayAt` and their `Put`.
 
+use rowel_objmem::oop::MOST_CHARACTER;
 use rowel_objmem::{Format, Oop};
 
 use super::elements;
@@ -29,7 +30,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// The greatest code point of a Character.
-const MAX_CHARACTER: i64 = 0x3FFF_FFFF;
+const MAX_CHARACTER: i64 = MOST_CHARACTER as i64;
 
 fn at(vm: &mut Vm) -> PrimitiveResult {
     let object = object_subject(vm, 1, Failure::Inappropriate)?;

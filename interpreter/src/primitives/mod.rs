@@ -22,10 +22,11 @@ mod segments;
 mod storage;
 mod subject;
 
-pub use subject::instance_specification;
 mod system;
 mod typed;
 pub mod vm_module;
+
+pub use subject::{instance_specification, slots_for};
 
 pub(crate) use control::perform;
 

@@ -86,6 +86,12 @@ impl Compiler<'_> {
         if self.computes_floats(index, operation, a, b) {
             return self.float_operation(index, operation, a, b);
         }
+        self.compute_integers(index, operation);
+    }
+
+    /// The arithmetic operation at `index`, or the send that stands for it, on SmallIntegers.
+    pub(super) fn compute_integers(&mut self, index: usize, operation: Op) {
+        let (a, b) = (self.peek(1), self.peek(0));
         if let Some(condition) = condition_of(operation) {
             return self.compare(index, operation, condition, a, b);
         }

@@ -4,16 +4,13 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::frame;
-use rowel_interpreter::native::code_offset;
+use rowel_interpreter::native::{code_offset, vm_offset};
 use rowel_objmem::Oop;
 
 use super::Compiler;
 use super::state::{Def, slot_offset};
-use crate::profile::Site;
+use crate::profile::{Pic, Site};
 use crate::runtime;
-
-/// Entries of a polymorphic cache that are looked at in line.
-const INLINE_ENTRIES: usize = 2;
 
 /// Receiver and arguments of a call, taken off the operands.
 pub(super) struct Operands {
@@ -80,6 +77,24 @@ impl Compiler<'_> {
         self.call_native(target, code, callee, &values);
     }
 
+    /// Call the primitive of `code`, which answers a value, from the send at `index`.
+    pub(super) fn call_primitive(&mut self, index: usize, code: CodeRef, operands: &Operands) {
+        self.rely_on(code);
+        let (values, first) = self.prepare_call(index, operands);
+        for (place, value) in values.iter().enumerate() {
+            self.store(*value, self.frame, first + 8 * place);
+        }
+        let sp = self.b.ins().iadd_imm_s(self.fp, (first + 8 * values.len()) as i64);
+        let ip = self.ip(Self::after_send(index));
+        let (vm, fp) = (self.vm_value(), self.frame_pointer(self.top_level()));
+        self.store(ip, vm, vm_offset::IP);
+        self.store(sp, vm, vm_offset::SP);
+        self.store(fp, vm, vm_offset::FP);
+        let code = self.constant(code.to_word());
+        let value = self.helper(runtime::primitive as *const () as usize, &[vm, code]);
+        self.called(value);
+    }
+
     /// Evaluate the closure that is the receiver, from the send at `index`, which has found `code`.
     pub(super) fn call_block(&mut self, index: usize, code: CodeRef, operands: &Operands) {
         self.rely_on(code);
@@ -103,13 +118,16 @@ impl Compiler<'_> {
         let pic = self.constant(pic);
         let found = self.b.create_block();
         let code = self.b.append_block_param(found, types::I64);
-        for entry in 0..INLINE_ENTRIES {
+        let place = self.b.ins().band_imm_u(class, Pic::PAIR_MASK as i64);
+        let place = self.b.ins().ishl_imm_u(place, i64::from(Pic::PAIR_SHIFT));
+        let pair = self.b.ins().iadd(pic, place);
+        for entry in [0, Pic::SECOND] {
             let (hit, next) = (self.b.create_block(), self.b.create_block());
-            let cached = self.load(pic, 16 * entry);
+            let cached = self.load(pair, entry);
             let is = self.b.ins().icmp(IntCC::Equal, class, cached);
             self.b.ins().brif(is, hit, &[], next, &[]);
             self.b.switch_to_block(hit);
-            let cached = self.load(pic, 16 * entry + 8);
+            let cached = self.load(pair, entry + Pic::CODE);
             self.b.ins().brif(cached, found, &[cached.into()], next, &[]);
             self.b.switch_to_block(next);
         }

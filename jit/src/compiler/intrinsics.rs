@@ -1,23 +1,22 @@
-//! What some primitives do, in line: elements, sizes, new objects, and a few on numbers.
+//! What some primitives do, in line.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{InstBuilder, types};
 use rowel_interpreter::code::CodeRef;
-use rowel_interpreter::native::vm_offset;
-use rowel_interpreter::operation::Word;
+use rowel_interpreter::operation::Operation as Op;
 use rowel_interpreter::primitive::number;
-use rowel_objmem::header::{
-    FORMAT_MASK, FORMAT_SHIFT, Header, OVERFLOW_COUNT_MASK, OVERFLOW_SLOTS, SLOTS_SHIFT,
-};
+use rowel_objmem::header::{HASH_MASK, HASH_SHIFT};
 use rowel_objmem::layout::class_index;
-use rowel_objmem::{ClassIndex, Format};
+use rowel_objmem::oop::MOST_CHARACTER;
 
+use super::Compiler;
 use super::state::{Def, Kind};
-use super::{Compiler, field};
+use super::values::{CHARACTER_TAG, INTEGER_TAG, TAG_MASK};
 use crate::runtime;
 
-/// Objects with more slots are made by a call.
-const MOST_SLOTS: usize = 40;
+/// Class indices of SmallIntegers and Characters.
+const INTEGER: u32 = INTEGER_TAG as u32;
+const CHARACTER: u32 = CHARACTER_TAG as u32;
 
 impl Compiler<'_> {
     /// The primitive of `code` on a receiver of the class with index `class`, from the send at `index`.
@@ -36,16 +35,34 @@ impl Compiler<'_> {
             (number::AT_PUT | number::STRING_AT_PUT, 2) => self.at_put(index, class, primitive),
             (number::SIZE, 0) => self.size(class),
             (number::NEW, 0) => self.new_object(index, class),
+            (number::NEW_WITH_SIZE, 1) => self.new_sized(index, class),
             (number::IDENTICAL, 1) => {
                 self.identical(true);
                 true
             }
-            (number::BIT_XOR, 1) if class == 1 => self.bit_xor(index),
-            (number::AS_FLOAT, 0) if class == 1 => self.as_float(),
+            (number::BIT_XOR, 1) if class == INTEGER => self.bit_xor(index),
+            (number::AS_FLOAT, 0) if class == INTEGER => self.as_float(),
             (number::SQUARE_ROOT | number::SMALL_FLOAT_SQUARE_ROOT, 0) => {
                 self.square_root(index, class)
             }
             (number::TRUNCATED | number::SMALL_FLOAT_TRUNCATED, 0) => self.truncated(index, class),
+            (number::IMMEDIATE_AS_INTEGER, 0) if class < 8 => self.immediate_as_integer(),
+            (number::AS_CHARACTER, 0) if class == INTEGER => self.as_character(index, 1),
+            (number::AS_CHARACTER, 1) => self.as_character(index, 2),
+            (number::IDENTITY_HASH, 0) if class >= 8 => self.identity_hash(),
+            (number::BEHAVIOR_HASH, 0) => self.behavior_hash(class),
+            (number::MAX_IDENTITY_HASH, 0) => {
+                self.drop_operands(1);
+                self.push(Def::Integer(HASH_MASK as i64));
+                true
+            }
+            (primitive, 1) if class == INTEGER => match integer_operation(primitive) {
+                Some(operation) => {
+                    self.compute_integers(index, operation);
+                    true
+                }
+                None => false,
+            },
             _ => false,
         };
         if done {
@@ -54,239 +71,60 @@ impl Compiler<'_> {
         done
     }
 
-    /// Whether instances are Arrays or bytes that the primitive knows to handle: whether bytes.
-    fn elements_of(&self, class: u32, primitive: u16) -> Option<bool> {
-        if class < 8 {
-            return None;
-        }
-        let (fixed, format) = self.vm.instance_shape(ClassIndex(class))?;
-        let strings = matches!(primitive, number::STRING_AT | number::STRING_AT_PUT);
-        if fixed != 0 {
-            None
-        } else if format == Format::INDEXABLE {
-            (!strings).then_some(false)
-        } else {
-            format.is_bytes().then_some(true)
-        }
-    }
-
-    /// The number of slots of the object with `header` at `address`.
-    fn slot_count(&mut self, address: Value, header: Value) -> Value {
-        let slots = self.b.ins().ushr_imm_u(header, i64::from(SLOTS_SHIFT));
-        let (large, join) = (self.b.create_block(), self.b.create_block());
-        let count = self.b.append_block_param(join, types::I64);
-        let overflows = self.b.ins().icmp_imm_u(IntCC::Equal, slots, OVERFLOW_SLOTS as i64);
-        self.b.ins().brif(overflows, large, &[], join, &[slots.into()]);
-        self.b.switch_to_block(large);
-        let word = self.b.ins().load(types::I64, MemFlagsData::trusted(), address, -8);
-        let mask = self.constant(OVERFLOW_COUNT_MASK);
-        let slots = self.b.ins().band(word, mask);
-        self.b.ins().jump(join, &[slots.into()]);
-        self.b.switch_to_block(join);
-        count
-    }
-
-    /// The number of elements of an object of words or of bytes.
-    fn element_count(&mut self, address: Value, header: Value, bytes: bool) -> Value {
-        let slots = self.slot_count(address, header);
-        if !bytes {
-            return slots;
-        }
-        let all = self.b.ins().ishl_imm_u(slots, 3);
-        let format = self.b.ins().ushr_imm_u(header, i64::from(FORMAT_SHIFT));
-        let format = self.b.ins().band_imm_u(format, FORMAT_MASK as i64);
-        // The low bits of a byte format count the unused bytes of the last slot.
-        let unused = self.b.ins().band_imm_u(format, 7);
-        self.b.ins().isub(all, unused)
-    }
-
-    /// Where element `at` (a definition of an index from 1) is, relative to the first one, in elements.
-    fn element_index(
-        &mut self,
-        at: Def,
-        address: Value,
-        header: Value,
-        bytes: bool,
-        other: Block,
-    ) -> Value {
-        let count = self.element_count(address, header, bytes);
-        let number = self.number(at);
-        let place = self.b.ins().iadd_imm_s(number, -1);
-        let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, place, count);
-        self.go_on_if(inside, other);
-        place
-    }
-
-    fn at(&mut self, index: usize, class: u32, primitive: u16) -> bool {
-        let Some(bytes) = self.elements_of(class, primitive) else { return false };
-        let (object, at) = (self.peek(1), self.peek(0));
-        let otherwise = self.otherwise(index);
-        let other = otherwise.block();
-        self.need_integer(at, other);
-        let at = self.peek(0);
-        let object = self.oop(object);
-        let address = self.address(object);
-        let header = self.load(address, 0);
-        let place = self.element_index(at, address, header, bytes, other);
-        let result = if bytes {
-            let element = self.b.ins().iadd(address, place);
-            let byte = self.b.ins().uload8(types::I64, MemFlagsData::trusted(), element, 8);
-            self.byte_value(byte, primitive)
-        } else {
-            let distance = self.b.ins().ishl_imm_u(place, 3);
-            let element = self.b.ins().iadd(address, distance);
-            Def::Oop(self.load(element, field(0)), Kind::Any)
-        };
-        self.finish(index, 2, result, otherwise);
-        true
-    }
-
-    /// A byte as the primitive answers it.
-    fn byte_value(&mut self, byte: Value, primitive: u16) -> Def {
-        if primitive == number::STRING_AT {
-            let shifted = self.b.ins().ishl_imm_u(byte, 3);
-            Def::Oop(self.b.ins().bor_imm_u(shifted, 2), Kind::Class(2))
-        } else {
-            Def::Oop(self.integer_oop(byte), Kind::Integer)
-        }
-    }
-
-    fn at_put(&mut self, index: usize, class: u32, primitive: u16) -> bool {
-        let Some(bytes) = self.elements_of(class, primitive) else { return false };
-        let (object, at, value) = (self.peek(2), self.peek(1), self.peek(0));
-        let otherwise = self.otherwise(index);
-        let other = otherwise.block();
-        self.need_integer(at, other);
-        let at = self.peek(1);
-        if bytes {
-            match primitive {
-                number::STRING_AT_PUT => self.need_class(value, 2, other),
-                _ => self.need_integer(value, other),
-            }
-        }
-        let new = self.oop(value);
-        let object = self.oop(object);
-        let address = self.address(object);
-        let header = self.writable_header(address, other);
-        let place = self.element_index(at, address, header, bytes, other);
-        if bytes {
-            let byte = self.b.ins().ushr_imm_u(new, 3);
-            let small = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, byte, 256);
-            self.go_on_if(small, other);
-            let element = self.b.ins().iadd(address, place);
-            self.b.ins().istore8(MemFlagsData::trusted(), byte, element, 8);
-        } else {
-            let distance = self.b.ins().ishl_imm_u(place, 3);
-            let element = self.b.ins().iadd(address, distance);
-            self.store(new, element, field(0));
-            self.barrier(object, header, new, value);
-        }
-        let result = self.peek(0);
-        self.finish(index, 3, result, otherwise);
-        true
-    }
-
-    fn size(&mut self, class: u32) -> bool {
-        let Some(bytes) = self.elements_of(class, number::SIZE) else { return false };
+    fn immediate_as_integer(&mut self) -> bool {
         let object = self.peek(0);
-        let object = self.oop(object);
-        let address = self.address(object);
-        let header = self.load(address, 0);
-        let count = self.element_count(address, header, bytes);
-        let value = self.integer_oop(count);
+        let oop = self.oop(object);
+        let bits = self.b.ins().band_imm_s(oop, !TAG_MASK);
+        let value = self.b.ins().bor_imm_u(bits, INTEGER_TAG);
         self.drop_operands(1);
         self.push(Def::Oop(value, Kind::Integer));
         true
     }
 
-    /// `basicNew` of a class that is known, with named variables only.
-    fn new_object(&mut self, index: usize, metaclass: u32) -> bool {
-        let Some(class) = self.sole_instance(metaclass) else { return false };
-        let Some((slots, format)) = self.vm.instance_shape(ClassIndex(class)) else { return false };
-        let simple = format == Format::FIXED || format == Format::EMPTY && slots == 0;
-        if !simple || slots > MOST_SLOTS {
-            return false;
-        }
-        let exit = self.exit(index);
-        let object = self.allocate(class, format, slots, exit);
-        let nil = self.vm_word(vm_offset::NIL);
-        let address = self.address(object);
-        for slot in 0..slots.max(1) {
-            self.store(nil, address, field(slot));
-        }
-        self.drop_operands(1);
-        self.push(Def::Oop(object, Kind::Class(class)));
+    /// The Character with the code on top, which takes the place of `count` operands.
+    fn as_character(&mut self, index: usize, count: usize) -> bool {
+        let code = self.peek(0);
+        let otherwise = self.otherwise(index);
+        self.need_integer(code, otherwise.block());
+        let code = self.peek(0);
+        let number = self.number(code);
+        let most = i64::from(MOST_CHARACTER);
+        let is = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, number, most);
+        self.go_on_if(is, otherwise.block());
+        let code = self.oop(code);
+        let value = self.b.ins().bxor_imm_u(code, INTEGER_TAG ^ CHARACTER_TAG);
+        self.finish(index, count, Def::Oop(value, Kind::Class(CHARACTER)), otherwise);
         true
     }
 
-    /// The class index of the only instance of a metaclass.
-    fn sole_instance(&self, metaclass: u32) -> Option<u32> {
-        let heap = &self.vm.heap;
-        let meta = heap.class_at(ClassIndex(metaclass));
-        if !meta.is_pointer() || !heap.format(meta).is_pointers() {
-            return None;
-        }
-        let slots = (0..heap.slot_count(meta) as usize).map(|slot| heap.fetch(meta, slot));
-        let mut instances =
-            slots.filter(|oop| self.is_class(*oop) && heap.class_index(*oop).0 == metaclass);
-        instances.next().map(|oop| heap.header(oop).hash())
-    }
-
-    /// A new object with undefined slots; at `other` when there is no memory.
-    fn allocate(&mut self, class: u32, format: Format, slots: usize, other: Block) -> Value {
-        let join = self.b.create_block();
+    /// The identity hash of what is an object in memory.
+    fn identity_hash(&mut self) -> bool {
+        let object = self.peek(0);
+        let oop = self.oop(object);
+        let address = self.address(oop);
+        let header = self.load(address, 0);
+        let hash = self.b.ins().ushr_imm_u(header, i64::from(HASH_SHIFT));
+        let hash = self.b.ins().band_imm_u(hash, HASH_MASK as i64);
+        let (gets_one, join) = (self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(join, types::I64);
-        let (usual, rest) = (self.b.create_block(), self.b.create_block());
-        let next = self.vm_word(vm_offset::EDEN_NEXT);
-        let end = self.b.ins().iadd_imm_s(next, 8 + 8 * slots.max(1) as i64);
-        let limit = self.vm_word(vm_offset::EDEN_LIMIT);
-        let fits = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, limit);
-        self.b.ins().brif(fits, usual, &[], rest, &[]);
-        self.b.switch_to_block(usual);
+        self.b.ins().brif(hash, join, &[hash.into()], gets_one, &[]);
+        self.b.switch_to_block(gets_one);
         let vm = self.vm_value();
-        self.store(end, vm, vm_offset::EDEN_NEXT);
-        let header = self.constant(Header::new(slots as u64, format, ClassIndex(class)).0);
-        let address = self.address(next);
-        self.store(header, address, 0);
-        self.b.ins().jump(join, &[next.into()]);
-        self.b.switch_to_block(rest);
-        self.b.set_cold_block(rest);
-        let vm = self.vm_value();
-        let shape = self.constant(u64::from(class) | u64::from(format.bits()) << 32);
-        let count = self.constant(slots as u64);
-        let function = runtime::allocate as *const () as usize;
-        let object = self.helper(function, &[vm, shape, count]);
-        self.b.ins().brif(object, join, &[object.into()], other, &[]);
+        let new = self.helper(runtime::identity_hash as *const () as usize, &[vm, oop]);
+        self.b.ins().jump(join, &[new.into()]);
         self.b.switch_to_block(join);
-        result
+        let value = self.integer_oop(result);
+        self.drop_operands(1);
+        self.push(Def::Oop(value, Kind::Integer));
+        true
     }
 
-    /// PushNewArray.
-    pub(super) fn push_new_array(&mut self, index: usize, word: Word) {
-        let count = usize::from(word.b());
-        if count > MOST_SLOTS {
-            let (depth, pops) = (self.state.top().slots.len(), usize::from(word.a() != 0) * count);
-            let operation = rowel_interpreter::operation::Operation::PushNewArray;
-            return self.interpret(index, operation, depth - pops + 1);
-        }
-        self.settle(if word.a() != 0 { count } else { 0 });
-        let exit = self.exit(index);
-        let array = self.allocate(class_index::ARRAY.0, Format::INDEXABLE, count, exit);
-        let address = self.address(array);
-        if word.a() != 0 {
-            for slot in 0..count {
-                let def = self.peek(count - 1 - slot);
-                let value = self.oop(def);
-                self.store(value, address, field(slot));
-            }
-            self.drop_operands(count);
-        } else {
-            let nil = self.vm_word(vm_offset::NIL);
-            for slot in 0..count.max(1) {
-                self.store(nil, address, field(slot));
-            }
-        }
-        self.push(Def::Oop(array, Kind::Class(class_index::ARRAY.0)));
+    /// The class index that the only instance of the class with index `metaclass` gives to its own.
+    fn behavior_hash(&mut self, metaclass: u32) -> bool {
+        let Some(class) = self.sole_instance(metaclass) else { return false };
+        self.drop_operands(1);
+        self.push(Def::Integer(i64::from(class)));
+        true
     }
 
     fn bit_xor(&mut self, index: usize) -> bool {
@@ -349,4 +187,26 @@ impl Compiler<'_> {
         self.finish(index, 1, Def::Oop(oop, Kind::Integer), otherwise);
         true
     }
+}
+
+/// What a primitive of SmallIntegers does.
+fn integer_operation(primitive: u16) -> Option<Op> {
+    Some(match primitive {
+        1 => Op::Add,
+        2 => Op::Subtract,
+        3 => Op::Less,
+        4 => Op::Greater,
+        5 => Op::LessOrEqual,
+        6 => Op::GreaterOrEqual,
+        7 => Op::Equal,
+        8 => Op::NotEqual,
+        9 => Op::Multiply,
+        10 => Op::Divide,
+        11 => Op::Modulo,
+        12 => Op::FloorDivide,
+        14 => Op::BitAnd,
+        15 => Op::BitOr,
+        17 => Op::BitShift,
+        _ => return None,
+    })
 }

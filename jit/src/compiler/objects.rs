@@ -5,7 +5,9 @@ use cranelift_codegen::ir::{Block, InstBuilder, Value};
 use rowel_interpreter::layout::ASSOCIATION_VALUE;
 use rowel_interpreter::native::{code_offset, vm_offset};
 use rowel_objmem::header::{IMMUTABLE_BIT, REMEMBERED_BIT};
-use rowel_objmem::layout::class_index;
+use rowel_objmem::layout::{
+    CLASS_TABLE_PAGE_SHIFT, CLASS_TABLE_PAGE_SIZE, FORWARDED_CLASS_INDEX, class_index,
+};
 use rowel_objmem::{ClassIndex, Oop};
 
 use super::state::{Def, Kind};
@@ -70,6 +72,66 @@ impl Compiler<'_> {
             self.need_class(Def::Oop(value, Kind::Any), class, exit);
             self.push(Def::Oop(value, Kind::Class(class)));
         }
+    }
+
+    /// The class of the top takes its place.
+    pub(super) fn push_class(&mut self, index: usize) {
+        self.settle(1);
+        let def = self.peek(0);
+        let known = self.class_known(def);
+        let exit = self.exit(index);
+        let class = match known {
+            Some(class) => self.constant(u64::from(class)),
+            None => {
+                let oop = self.oop(def);
+                let class = self.class_index(oop);
+                // What stands for another object tells nothing of its class.
+                let forwarder = i64::from(FORWARDED_CLASS_INDEX);
+                let is = self.b.ins().icmp_imm_u(IntCC::Equal, class, forwarder);
+                self.go_on_unless(is, exit);
+                class
+            }
+        };
+        let page = self.b.ins().ushr_imm_u(class, i64::from(CLASS_TABLE_PAGE_SHIFT));
+        let place = self.b.ins().band_imm_u(class, i64::from(CLASS_TABLE_PAGE_SIZE - 1));
+        let roots = self.vm_word(vm_offset::HIDDEN_ROOTS);
+        let page = self.fetch_at(roots, page);
+        let value = self.fetch_at(page, place);
+        self.drop_operands(1);
+        let object = known.map(|class| self.vm.heap.class_at(ClassIndex(class)));
+        match object.filter(|class| self.is_class(*class) && !self.is_general(index)) {
+            Some(class) => {
+                let metaclass = self.vm.heap.class_index(class).0;
+                self.need_class(Def::Oop(value, Kind::Any), metaclass, exit);
+                self.push(Def::Oop(value, Kind::Class(metaclass)));
+            }
+            None => self.push_oop(value),
+        }
+    }
+
+    /// Slot number `index` of `object`.
+    fn fetch_at(&mut self, object: Value, index: Value) -> Value {
+        let address = self.address(object);
+        let distance = self.b.ins().ishl_imm_u(index, 3);
+        let slot = self.b.ins().iadd(address, distance);
+        self.load(slot, field(0))
+    }
+
+    /// A variable of the receiver, where that may be a context: leave if it is.
+    pub(super) fn receiver_but_no_context(&mut self, index: usize) -> Def {
+        let receiver = self.receiver();
+        let context = class_index::METHOD_CONTEXT.0;
+        match self.class_known(receiver) {
+            Some(class) if class != context => {}
+            _ => {
+                let exit = self.exit(index);
+                let oop = self.oop(receiver);
+                let class = self.class_index(oop);
+                let is = self.b.ins().icmp_imm_u(IntCC::Equal, class, i64::from(context));
+                self.go_on_unless(is, exit);
+            }
+        }
+        receiver
     }
 
     /// Whether `oop` is a class that is the only instance of its own class, a metaclass.

@@ -17,7 +17,9 @@ fn looks_at_top(operation: Op) -> bool {
             | Op::Duplicate
             | Op::StoreTemp
             | Op::StoreReceiverVariable
+            | Op::StoreMaybeContextVariable
             | Op::StoreRemoteTemp
+            | Op::Class
     )
 }
 
@@ -126,6 +128,12 @@ impl Compiler<'_> {
                 let value = self.fetch(receiver, b);
                 self.push_oop(value);
             }
+            Op::PushMaybeContextVariable if !self.is_general(index) => {
+                let receiver = self.receiver_but_no_context(index);
+                let receiver = self.oop(receiver);
+                let value = self.fetch(receiver, b);
+                self.push_oop(value);
+            }
             Op::PushLiteral => self.push_literal(b),
             Op::PushLiteralVariable => self.push_literal_variable(index, b),
             Op::PushRemoteTemp => {
@@ -148,6 +156,11 @@ impl Compiler<'_> {
             }
             Op::StoreReceiverVariable => {
                 let receiver = self.receiver();
+                self.store_in(index, receiver, b, word.a() != 0);
+            }
+            Op::StoreMaybeContextVariable if !self.is_general(index) => {
+                self.settle(1);
+                let receiver = self.receiver_but_no_context(index);
                 self.store_in(index, receiver, b, word.a() != 0);
             }
             Op::StoreRemoteTemp => {
@@ -186,6 +199,7 @@ impl Compiler<'_> {
                 let word = Word::new(operation, num_args, word.b(), word.c());
                 self.send(index, word);
             }
+            Op::Class => self.push_class(index),
             Op::PushClosure => self.push_closure(index, word),
             Op::PushFullClosure if self.push_full_closure(index, word) => {}
             Op::PushNewArray => self.push_new_array(index, word),

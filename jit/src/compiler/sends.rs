@@ -99,7 +99,7 @@ impl Compiler<'_> {
     }
 
     /// The class index of `def`, if that is sure.
-    fn class_known(&self, def: Def) -> Option<u32> {
+    pub(super) fn class_known(&self, def: Def) -> Option<u32> {
         Some(match def {
             Def::Closure(number) => self.closure_class(number),
             Def::Nil => self.class_of(self.vm.heap.nil()),
@@ -206,7 +206,7 @@ impl Compiler<'_> {
                     return;
                 }
                 let operands = self.take_operands(num_args);
-                self.call_code(index, code, &operands);
+                self.call_primitive(index, code, &operands);
             }
             _ => {
                 let operands = self.take_operands(num_args);

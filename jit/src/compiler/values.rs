@@ -14,6 +14,8 @@ use super::{Compiler, SEND_WORDS};
 pub(super) const TAG_MASK: i64 = 7;
 /// The tag of a SmallInteger.
 pub(super) const INTEGER_TAG: i64 = 1;
+/// The tag of a Character.
+pub(super) const CHARACTER_TAG: i64 = 2;
 
 impl Compiler<'_> {
     /// `def` as an oop.

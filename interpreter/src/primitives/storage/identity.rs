@@ -6,7 +6,7 @@
 //! `#primitiveBehaviorHash`.
 
 use rowel_objmem::header::HASH_MASK;
-use rowel_objmem::oop::{SMALL_INTEGER_TAG, TAG_MASK};
+use rowel_objmem::oop::{MOST_CHARACTER, SMALL_INTEGER_TAG, TAG_MASK};
 use rowel_objmem::{ClassIndex, Oop};
 
 use crate::failure::Failure;
@@ -79,7 +79,7 @@ fn set_or_has_identity_hash(vm: &mut Vm) -> PrimitiveResult {
 
 fn as_character(vm: &mut Vm) -> PrimitiveResult {
     let code = subject(vm, 0)?.as_integer().and_then(|code| u32::try_from(code).ok());
-    match code.filter(|code| *code <= 0x3FFF_FFFF) {
+    match code.filter(|code| *code <= MOST_CHARACTER) {
         Some(code) => Ok(Oop::character(code)),
         None if vm.argument_count == 0 => Err(Failure::BadReceiver),
         None => Err(Failure::BadArgument),
