@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::settings::{self, Configurable};
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
 use rowel_interpreter::operation::Operation;
@@ -19,56 +18,15 @@ use rustc_hash::FxHashMap;
 use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
 use crate::entries::entries_of;
 use crate::log::{Log, name_of};
+use crate::machine::{Unsupported, machine};
 use crate::memory::{CodeMemory, NoRoom};
+use crate::policy::{JitOptions, MOST_COMPILATIONS, OFTEN, Thresholds, When};
 use crate::profile::{Profile, Site};
 use crate::sampler::Sampler;
+use crate::stats::Stats;
 use crate::stubs::{self, Stubs};
 use crate::units::{Compiled, Units};
 use crate::worker::{self, Worker};
-
-/// When methods are compiled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum When {
-    /// Never.
-    #[default]
-    Off,
-    /// When they were found running often enough.
-    On,
-    /// At the first call.
-    Always,
-}
-
-/// How the tier works.
-#[derive(Clone, Copy, Debug)]
-pub struct JitOptions {
-    /// When methods are compiled.
-    pub when: When,
-    /// Bytes of native code, at most.
-    pub budget: usize,
-    /// Whether machine code is made on a thread of its own, where that is not wanted at once.
-    pub background: bool,
-    /// Whether units are told of on stderr.
-    pub log: bool,
-    /// Whether `perf` is told where units are.
-    pub perf_map: bool,
-}
-
-impl Default for JitOptions {
-    fn default() -> Self {
-        JitOptions {
-            when: When::Off,
-            budget: 32 << 20,
-            background: true,
-            log: false,
-            perf_map: false,
-        }
-    }
-}
-
-/// Why there is no tier.
-#[derive(Debug, thiserror::Error)]
-#[error("no native code on this machine: {0}")]
-pub struct Unsupported(String);
 
 /// Why a unit has no native code.
 #[derive(Debug, thiserror::Error)]
@@ -80,57 +38,6 @@ pub enum NotCompiled {
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
 }
-
-/// What was compiled so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
-    /// Units compiled.
-    pub compiled: u64,
-    /// Units that could not be.
-    pub refused: u64,
-    /// Methods and blocks inlined into them.
-    pub inlined: u64,
-    /// Bytes of machine code made.
-    pub bytes: u64,
-    /// How often native code has left because a guard failed.
-    pub leaves: u64,
-    /// How often what sends have found was forgotten.
-    pub flushes: u64,
-    /// How often all code was dropped because the budget was nearly used up.
-    pub evictions: u64,
-    /// How long the isolate was busy with it.
-    pub pauses: std::time::Duration,
-    /// How long the back end took.
-    pub time: std::time::Duration,
-}
-
-/// How eager the tier is.
-#[derive(Clone, Copy, Debug)]
-struct Thresholds {
-    /// So often code has to be found running before it gets entries.
-    heat: u32,
-    /// So often an entry has to be reached before it is compiled: at a start, at a loop.
-    start: u32,
-    turns: u32,
-    /// So often native code has to leave at one place before it is compiled anew.
-    leaves: u32,
-}
-
-impl Thresholds {
-    const ON: Thresholds = Thresholds { heat: 2000, start: 2, turns: 100, leaves: 20 };
-    const ALWAYS: Thresholds = Thresholds { heat: 0, start: 1, turns: 2, leaves: 2 };
-
-    /// So often a unit may leave after so many compilations.
-    fn leaves_after(self, compilations: u32) -> u32 {
-        self.leaves.saturating_mul(2u32.saturating_pow(compilations.saturating_sub(1)))
-    }
-}
-
-/// Leaving so often at one place is worth a message.
-const OFTEN: u32 = 1000;
-
-/// A unit is compiled so often at most; then it is interpreted.
-const MOST_COMPILATIONS: u32 = 12;
 
 /// A unit whose machine code is being made.
 #[derive(Debug)]
@@ -171,23 +78,6 @@ impl std::fmt::Debug for Tiered {
     }
 }
 
-fn machine() -> Result<OwnedTargetIsa, Unsupported> {
-    let mut flags = settings::builder();
-    let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
-    let set = [
-        ("opt_level", "speed"),
-        ("enable_verifier", verifier),
-        ("enable_pinned_reg", "true"),
-        ("enable_probestack", "false"),
-    ];
-    for (name, value) in set {
-        flags.set(name, value).map_err(|error| Unsupported(error.to_string()))?;
-    }
-    let builder = cranelift_native::builder().map_err(|why| Unsupported(why.into()))?;
-    let isa = builder.finish(settings::Flags::new(flags));
-    isa.map_err(|error| Unsupported(error.to_string()))
-}
-
 impl Tiered {
     /// Attach a tier to `vm`, and have it look at what runs.
     ///
@@ -217,10 +107,6 @@ impl Tiered {
         let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
         let log = Log::new(options.log, options.perf_map)
             .map_err(|error| Unsupported(format!("a map for perf: {error}")))?;
-        let thresholds = match options.when {
-            When::Always => Thresholds::ALWAYS,
-            _ => Thresholds::ON,
-        };
         let tier = Tiered {
             isa,
             memory,
@@ -228,7 +114,7 @@ impl Tiered {
             profile: Profile::default(),
             log,
             units: Units::default(),
-            thresholds,
+            thresholds: Thresholds::of(options.when),
             when: options.when,
             sampler: None,
             reached: FxHashMap::default(),
@@ -504,21 +390,7 @@ impl Drop for Tiered {
     fn drop(&mut self) {
         let stats = self.stats;
         tracing::debug!(?stats, "the compiled tier ends");
-        self.log.line(|| {
-            format!(
-                "in all {} units of {} bytes, {} inlined; {} refused; left {} times; {} flushes, {} \
-                 evictions; {:?} of this thread and {:?} of the back end",
-                stats.compiled,
-                stats.bytes,
-                stats.inlined,
-                stats.refused,
-                stats.leaves,
-                stats.flushes,
-                stats.evictions,
-                stats.pauses,
-                stats.time,
-            )
-        });
+        self.log.line(|| stats.to_string());
     }
 }
 
