@@ -42,6 +42,7 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
         budget,
         log: config.jit_log,
         perf_map: config.perf_map,
+        jitdump: config.jitdump.clone(),
         ..defaults
     };
     Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;

@@ -2,6 +2,8 @@
 //!
 //! Must not know: what has been compiled, and how.
 
+use std::path::PathBuf;
+
 /// When methods are compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum When {
@@ -15,7 +17,7 @@ pub enum When {
 }
 
 /// How the tier works.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct JitOptions {
     /// When methods are compiled.
     pub when: When,
@@ -27,6 +29,8 @@ pub struct JitOptions {
     pub log: bool,
     /// Whether `perf` is told where units are.
     pub perf_map: bool,
+    /// The directory for a file that tells `perf` of units, their code included.
+    pub jitdump: Option<PathBuf>,
 }
 
 impl Default for JitOptions {
@@ -37,6 +41,7 @@ impl Default for JitOptions {
             background: true,
             log: false,
             perf_map: false,
+            jitdump: None,
         }
     }
 }

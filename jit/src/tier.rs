@@ -87,7 +87,7 @@ impl Tiered {
         if options.when == When::Off {
             return Ok(());
         }
-        let (mut tier, trampolines) = Tiered::new(options)?;
+        let (mut tier, trampolines) = Tiered::new(&options)?;
         if options.when == When::On {
             tier.sampler = Some(Sampler::start(vm.stack_limit.clone()));
             tier.worker = options.background.then(|| Worker::start(Arc::clone(&tier.isa)));
@@ -100,13 +100,13 @@ impl Tiered {
         Ok(())
     }
 
-    fn new(options: JitOptions) -> Result<(Tiered, Trampolines), Unsupported> {
+    fn new(options: &JitOptions) -> Result<(Tiered, Trampolines), Unsupported> {
         let isa = machine()?;
         let mut memory = CodeMemory::new(options.budget);
-        let made = stubs::make(&*isa, &mut memory);
+        let mut log =
+            Log::new(options).map_err(|error| Unsupported(format!("a file for perf: {error}")))?;
+        let made = stubs::make(&*isa, &mut memory, &mut log);
         let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
-        let log = Log::new(options.log, options.perf_map)
-            .map_err(|error| Unsupported(format!("a map for perf: {error}")))?;
         let tier = Tiered {
             isa,
             memory,
@@ -180,7 +180,7 @@ impl Tiered {
     fn place(&mut self, number: u32, waiting: Waiting, code: &[u8]) -> Result<u64, NotCompiled> {
         let Waiting { unit, relies, exits, inlined, name } = waiting;
         let piece = self.memory.add(code)?;
-        self.log.placed(&name, piece);
+        self.log.placed(&name, piece.address, code);
         self.log.line(|| {
             let (bytes, exits) = (code.len(), exits.len());
             format!("{name}: {bytes} bytes, {inlined} inlined, {exits} places where it may leave")
