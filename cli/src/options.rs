@@ -5,7 +5,7 @@
 //! Facts come from Cog's `platforms/unix` (the main module, the X11 display module) and from the
 //! Pharo VM's `src/parameters`.
 
-use rowel_jit::When;
+use rowel_jit::{Stream, When};
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -45,6 +45,7 @@ enum Meaning {
     JitLog,
     PerfMap,
     JitDump,
+    JitStats,
     CodeSize,
 }
 
@@ -85,6 +86,10 @@ impl Meaning {
             Meaning::JitDump => {
                 ("[=DIR]", "Write DIR/jit-PID.dump, which perf-inject(1) takes names and code from")
             }
+            Meaning::JitStats => (
+                "[=FILE]",
+                "Tell in the end what became of each unit of native code: a table on stderr, or JSON in FILE",
+            ),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
     }
@@ -187,6 +192,7 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("jit-log", Flag, Meaning::JitLog),
     ("perf-map", Flag, Meaning::PerfMap),
     ("jitdump", MaybeEquals, Meaning::JitDump),
+    ("jit-stats", MaybeEquals, Meaning::JitStats),
 ];
 
 /// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
@@ -241,6 +247,10 @@ pub struct Config {
     pub perf_map: bool,
     /// The directory for the file that tells `perf` of native code in full.
     pub jitdump: Option<PathBuf>,
+    /// Where a table of native code goes in the end.
+    pub jit_table: Option<Stream>,
+    /// The file for the same as JSON.
+    pub jit_json: Option<PathBuf>,
 }
 
 /// Why a command line is refused.
@@ -379,6 +389,8 @@ fn apply(
         Meaning::CodeSize => config.code_bytes = number(true, 1 << 20..=1 << 30)?,
         Meaning::JitLog => config.jit_log = true,
         Meaning::PerfMap => config.perf_map = true,
+        Meaning::JitStats if value.is_empty() => config.jit_table = Some(Stream::Stderr),
+        Meaning::JitStats => config.jit_json = Some(value.into()),
         Meaning::JitDump => {
             let directory = if value.is_empty() { ".".into() } else { value };
             config.jitdump = Some(directory.into());

@@ -20,6 +20,9 @@ mod machine;
 pub mod memory;
 mod policy;
 pub mod profile;
+mod reasons;
+mod records;
+mod report;
 mod runtime;
 mod sampler;
 mod stats;
@@ -29,6 +32,6 @@ mod units;
 mod worker;
 
 pub use machine::Unsupported;
-pub use policy::{JitOptions, When};
+pub use policy::{JitOptions, Stream, When};
 pub use stats::Stats;
 pub use tier::Tiered;

@@ -2,6 +2,7 @@
 //!
 //! Must not know: what has been compiled, and how.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 /// When methods are compiled.
@@ -14,6 +15,25 @@ pub enum When {
     On,
     /// At the first call.
     Always,
+}
+
+/// Where something for people goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// To the standard output.
+    Stdout,
+    /// To the standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// Write `text` there; that it cannot be written is no reason to stop.
+    pub(crate) fn write(self, text: &str) {
+        let _ = match self {
+            Stream::Stdout => std::io::stdout().write_all(text.as_bytes()),
+            Stream::Stderr => std::io::stderr().write_all(text.as_bytes()),
+        };
+    }
 }
 
 /// How the tier works.
@@ -31,6 +51,10 @@ pub struct JitOptions {
     pub perf_map: bool,
     /// The directory for a file that tells `perf` of units, their code included.
     pub jitdump: Option<PathBuf>,
+    /// Where a table of the units goes in the end. What it tells is recorded then.
+    pub table: Option<Stream>,
+    /// The file where that goes as JSON.
+    pub json: Option<PathBuf>,
 }
 
 impl Default for JitOptions {
@@ -42,6 +66,8 @@ impl Default for JitOptions {
             log: false,
             perf_map: false,
             jitdump: None,
+            table: None,
+            json: None,
         }
     }
 }
