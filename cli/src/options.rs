@@ -5,7 +5,7 @@
 //! Facts come from Cog's `platforms/unix` (the main module, the X11 display module) and from the
 //! Pharo VM's `src/parameters`.
 
-use rowel_jit::When;
+use rowel_jit::{Stream, When};
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ enum Arity {
     One,
     /// Two values, in the next two words.
     Two,
-    /// A flag that may carry a number behind an equals sign.
+    /// A flag that may carry a value behind an equals sign.
     MaybeEquals,
 }
 
@@ -44,6 +44,8 @@ enum Meaning {
     Jit,
     JitLog,
     PerfMap,
+    JitDump,
+    JitStats,
     CodeSize,
 }
 
@@ -81,6 +83,13 @@ impl Meaning {
                 ("", "Tell on stderr what is compiled, what leaves, and how much it was")
             }
             Meaning::PerfMap => ("", "Tell perf(1) where native code is, in /tmp/perf-PID.map"),
+            Meaning::JitDump => {
+                ("[=DIR]", "Write DIR/jit-PID.dump, which perf-inject(1) takes names and code from")
+            }
+            Meaning::JitStats => (
+                "[=FILE]",
+                "Tell in the end what became of each unit of native code: a table on stderr, or JSON in FILE",
+            ),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
     }
@@ -182,6 +191,8 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("jit", One, Meaning::Jit),
     ("jit-log", Flag, Meaning::JitLog),
     ("perf-map", Flag, Meaning::PerfMap),
+    ("jitdump", MaybeEquals, Meaning::JitDump),
+    ("jit-stats", MaybeEquals, Meaning::JitStats),
 ];
 
 /// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
@@ -234,6 +245,12 @@ pub struct Config {
     pub jit_log: bool,
     /// Tell `perf` where native code is.
     pub perf_map: bool,
+    /// The directory for the file that tells `perf` of native code in full.
+    pub jitdump: Option<PathBuf>,
+    /// Where a table of native code goes in the end.
+    pub jit_table: Option<Stream>,
+    /// The file for the same as JSON.
+    pub jit_json: Option<PathBuf>,
 }
 
 /// Why a command line is refused.
@@ -328,7 +345,8 @@ fn find(name: &str) -> Option<(Meaning, Option<&str>, usize)> {
     };
     let &(_, arity, meaning) = OPTIONS.iter().find(|row| row.0 == bare)?;
     match (arity, attached) {
-        (Arity::None, None) | (Arity::MaybeEquals, _) => Some((meaning, None, 0)),
+        (Arity::None, None) => Some((meaning, None, 0)),
+        (Arity::MaybeEquals, _) => Some((meaning, attached, 0)),
         (Arity::One, None) => Some((meaning, None, 1)),
         (Arity::One, Some(_)) => Some((meaning, attached, 0)),
         (Arity::Two, None) => Some((meaning, None, 2)),
@@ -371,6 +389,12 @@ fn apply(
         Meaning::CodeSize => config.code_bytes = number(true, 1 << 20..=1 << 30)?,
         Meaning::JitLog => config.jit_log = true,
         Meaning::PerfMap => config.perf_map = true,
+        Meaning::JitStats if value.is_empty() => config.jit_table = Some(Stream::Stderr),
+        Meaning::JitStats => config.jit_json = Some(value.into()),
+        Meaning::JitDump => {
+            let directory = if value.is_empty() { ".".into() } else { value };
+            config.jitdump = Some(directory.into());
+        }
         Meaning::Jit => {
             config.jit = match value.to_str() {
                 Some("off") => When::Off,
@@ -398,7 +422,8 @@ pub fn described() -> Vec<(String, &'static str)> {
     let describe = |(meaning, names): (Meaning, Vec<&str>)| {
         let (value, text) = meaning.help()?;
         let names = names.iter().map(|name| format!("-{name}")).collect::<Vec<_>>().join(", ");
-        Some((format!("{names} {value}").trim_end().to_owned(), text))
+        let gap = if value.is_empty() || value.starts_with('[') { "" } else { " " };
+        Some((format!("{names}{gap}{value}"), text))
     };
     rows.into_iter().filter_map(describe).collect()
 }
@@ -474,6 +499,9 @@ mod tests {
         let native = run("--jit=always -codesize 2m c.image");
         assert_eq!((native.jit, native.code_bytes), (When::Always, Some(2 << 20)));
         assert_eq!(run("c.image").jit, When::Off);
+        let seen = run("--jit=on --jitdump=/tmp --jitdump c.image");
+        assert_eq!(seen.jitdump, Some(".".into()));
+        assert_eq!(run("--jitdump=/tmp c.image").jitdump, Some("/tmp".into()));
         let refused = parse(words("-jit sometimes c.image"));
         assert!(matches!(refused, Err(OptionError::UnknownValue(..))), "{refused:?}");
         let checked = run("-leakcheck 3 --stress-scavenge c.image");

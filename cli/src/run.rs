@@ -42,6 +42,9 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
         budget,
         log: config.jit_log,
         perf_map: config.perf_map,
+        jitdump: config.jitdump.clone(),
+        table: config.jit_table,
+        json: config.jit_json.clone(),
         ..defaults
     };
     Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;

@@ -125,6 +125,8 @@ pub struct Setting<'s> {
     pub stubs: &'s crate::stubs::Stubs,
     /// The number of the unit, for what is [left](Vm::left).
     pub number: u32,
+    /// The address of the word where the unit counts its entries; `None` when nobody asks.
+    pub counter: Option<u64>,
     /// Whether what was never executed is compiled too.
     pub eager: bool,
 }
@@ -300,6 +302,12 @@ impl<'c> Compiler<'c> {
         self.base = self.b.ins().load(types::I64, flags, vm, vm_offset::BASE as i32);
         self.frame = self.b.ins().iadd(self.base, self.fp);
         self.extent = usize::from(unit.code.get().frame_words) * 8;
+        if let Some(counter) = self.setting.counter {
+            let counter = self.constant(counter);
+            let times = self.load(counter, 0);
+            let times = self.b.ins().iadd_imm_s(times, 1);
+            self.store(times, counter, 0);
+        }
         let depth = unit.code.get().depths.known(unit.word);
         self.enter(unit, &parameters[2..], depth)?;
         let check = (unit.kind != EntryKind::Loop).then(|| self.check_stack(unit.word));

@@ -3,6 +3,7 @@
 //! | concept | where |
 //! |---|---|
 //! | which methods are compiled, and when | [`tier`] |
+//! | when, as it was asked for | `policy` |
 //! | from operations to Cranelift's IR | [`compiler`] |
 //! | what native code calls | `runtime` |
 //! | the memory that holds it | [`memory`] |
@@ -13,14 +14,24 @@
 
 pub mod compiler;
 mod entries;
+mod jitdump;
 mod log;
+mod machine;
 pub mod memory;
+mod policy;
 pub mod profile;
+mod reasons;
+mod records;
+mod report;
 mod runtime;
 mod sampler;
+mod stats;
 pub mod stubs;
 pub mod tier;
 mod units;
 mod worker;
 
-pub use tier::{JitOptions, Tiered, When};
+pub use machine::Unsupported;
+pub use policy::{JitOptions, Stream, When};
+pub use stats::Stats;
+pub use tier::Tiered;

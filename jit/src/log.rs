@@ -1,34 +1,37 @@
-//! What people can see of the tier: lines about units on stderr, and a map for `perf`.
+//! What people can see of the tier: lines about units on stderr, and files for `perf`.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 
 use rowel_interpreter::native::EntryKind;
 use rowel_interpreter::vm::Vm;
 
 use crate::compiler::Unit;
-use crate::memory::Piece;
+use crate::jitdump::JitDump;
+use crate::policy::JitOptions;
 
 /// What is told, and where.
 #[derive(Debug, Default)]
 pub struct Log {
     lines: bool,
     map: Option<File>,
+    dump: Option<JitDump>,
 }
 
 impl Log {
-    /// Lines on stderr if `lines`, and the map if `map`.
+    /// What `options` ask for.
     ///
     /// # Errors
-    /// When there is no file for the map.
-    pub fn new(lines: bool, map: bool) -> std::io::Result<Log> {
-        let map = map.then(map_file).transpose()?;
-        Ok(Log { lines, map })
+    /// When a file that they ask for cannot be made.
+    pub fn new(options: &JitOptions) -> io::Result<Log> {
+        let map = options.perf_map.then(|| map_file(std::process::id())).transpose()?;
+        let dump = options.jitdump.as_deref().map(JitDump::create).transpose()?;
+        Ok(Log { lines: options.log, map, dump })
     }
 
     /// Whether names of units are asked for.
     pub fn wants_names(&self) -> bool {
-        self.lines || self.map.is_some()
+        self.lines || self.map.is_some() || self.dump.is_some()
     }
 
     /// A line for people.
@@ -38,25 +41,29 @@ impl Log {
         }
     }
 
-    /// `name` is at `piece` from now on.
-    pub fn placed(&mut self, name: &str, piece: Piece) {
+    /// `name` is at `address` from now on, and consists of `code`.
+    pub fn placed(&mut self, name: &str, address: u64, code: &[u8]) {
+        // A file that cannot be written is no reason to stop.
         if let Some(map) = &mut self.map {
-            // A map that cannot be written is no reason to stop.
-            let _ = writeln!(map, "{:x} {:x} {name}", piece.address, piece.bytes);
+            let _ = writeln!(map, "{address:x} {:x} {name}", code.len());
+        }
+        if let Some(dump) = &mut self.dump {
+            let _ = dump.placed(name, address, code);
         }
     }
 
-    /// The child of a fork has a map of its own.
+    /// The child of a fork has files of its own. What it has of its parent, `perf` knows from that.
     pub fn forked(&mut self) {
         if self.map.is_some() {
-            self.map = map_file().ok();
+            self.map = map_file(std::process::id()).ok();
         }
+        self.dump = self.dump.take().and_then(|dump| dump.forked().ok());
     }
 }
 
 /// Where `perf report` looks for the names of code that a process has made.
-fn map_file() -> std::io::Result<File> {
-    let path = format!("/tmp/perf-{}.map", std::process::id());
+fn map_file(process: u32) -> io::Result<File> {
+    let path = format!("/tmp/perf-{process}.map");
     OpenOptions::new().create(true).append(true).open(path)
 }
 

@@ -12,6 +12,7 @@ const SAMPLING: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Sampler {
     ends: Arc<AtomicBool>,
+    ticked: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -20,14 +21,22 @@ impl Sampler {
     pub fn start(limit: Arc<AtomicU64>) -> Sampler {
         let ends = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&ends);
+        let ticked = Arc::new(AtomicBool::new(false));
+        let ticks = Arc::clone(&ticked);
         let thread = std::thread::Builder::new().name("rowel sampler".into());
         let thread = thread.spawn(move || {
             while !ended.load(Ordering::Relaxed) {
                 std::thread::sleep(SAMPLING);
+                ticks.store(true, Ordering::Relaxed);
                 limit.store(0, Ordering::Release);
             }
         });
-        Sampler { ends, thread: thread.ok() }
+        Sampler { ends, ticked, thread: thread.ok() }
+    }
+
+    /// Whether it has asked since this was asked last.
+    pub fn take_tick(&self) -> bool {
+        self.ticked.swap(false, Ordering::Relaxed)
     }
 }
 

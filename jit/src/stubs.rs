@@ -17,6 +17,7 @@ use rowel_objmem::oop::TAG_MASK;
 use rowel_objmem::{Format, Oop};
 
 use crate::compiler::signature;
+use crate::log::Log;
 use crate::memory::CodeMemory;
 use crate::runtime;
 use crate::tier::NotCompiled;
@@ -118,10 +119,13 @@ enum Kind {
 pub fn make(
     isa: &dyn TargetIsa,
     memory: &mut CodeMemory,
+    log: &mut Log,
 ) -> Result<(Stubs, Trampolines), NotCompiled> {
     let mut add = |kind, args| -> Result<u64, NotCompiled> {
         let code = compile(isa, kind, args).map_err(crate::compiler::CompileError::Cranelift)?;
-        Ok(memory.add(&code)?.address)
+        let address = memory.add(&code)?.address;
+        log.placed(&format!("rowel: {kind:?}, {args} arguments"), address, &code);
+        Ok(address)
     };
     let mut stubs = Stubs::default();
     let (mut methods, mut blocks) = (Vec::new(), Vec::new());

@@ -5,70 +5,34 @@
 //! finding native code. What was found often enough gets entries: at its start, those of its blocks, and the
 //! heads of its loops. Where the interpreter comes to an entry, that unit is compiled.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::settings::{self, Configurable};
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
-use rowel_interpreter::operation::Operation;
 use rowel_interpreter::vm::Vm;
 use rustc_hash::FxHashMap;
 
 use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
 use crate::entries::entries_of;
 use crate::log::{Log, name_of};
+use crate::machine::{Unsupported, machine};
 use crate::memory::{CodeMemory, NoRoom};
+use crate::policy::{JitOptions, MOST_COMPILATIONS, OFTEN, Stream, Thresholds, When};
 use crate::profile::{Profile, Site};
+use crate::reasons::{Reason, operation_at, why};
+use crate::records::{Gone, Record, Records};
+use crate::report::Report;
 use crate::sampler::Sampler;
+use crate::stats::Stats;
 use crate::stubs::{self, Stubs};
 use crate::units::{Compiled, Units};
 use crate::worker::{self, Worker};
-
-/// When methods are compiled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum When {
-    /// Never.
-    #[default]
-    Off,
-    /// When they were found running often enough.
-    On,
-    /// At the first call.
-    Always,
-}
-
-/// How the tier works.
-#[derive(Clone, Copy, Debug)]
-pub struct JitOptions {
-    /// When methods are compiled.
-    pub when: When,
-    /// Bytes of native code, at most.
-    pub budget: usize,
-    /// Whether machine code is made on a thread of its own, where that is not wanted at once.
-    pub background: bool,
-    /// Whether units are told of on stderr.
-    pub log: bool,
-    /// Whether `perf` is told where units are.
-    pub perf_map: bool,
-}
-
-impl Default for JitOptions {
-    fn default() -> Self {
-        JitOptions {
-            when: When::Off,
-            budget: 32 << 20,
-            background: true,
-            log: false,
-            perf_map: false,
-        }
-    }
-}
-
-/// Why there is no tier.
-#[derive(Debug, thiserror::Error)]
-#[error("no native code on this machine: {0}")]
-pub struct Unsupported(String);
 
 /// Why a unit has no native code.
 #[derive(Debug, thiserror::Error)]
@@ -81,57 +45,6 @@ pub enum NotCompiled {
     NoRoom(#[from] NoRoom),
 }
 
-/// What was compiled so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
-    /// Units compiled.
-    pub compiled: u64,
-    /// Units that could not be.
-    pub refused: u64,
-    /// Methods and blocks inlined into them.
-    pub inlined: u64,
-    /// Bytes of machine code made.
-    pub bytes: u64,
-    /// How often native code has left because a guard failed.
-    pub leaves: u64,
-    /// How often what sends have found was forgotten.
-    pub flushes: u64,
-    /// How often all code was dropped because the budget was nearly used up.
-    pub evictions: u64,
-    /// How long the isolate was busy with it.
-    pub pauses: std::time::Duration,
-    /// How long the back end took.
-    pub time: std::time::Duration,
-}
-
-/// How eager the tier is.
-#[derive(Clone, Copy, Debug)]
-struct Thresholds {
-    /// So often code has to be found running before it gets entries.
-    heat: u32,
-    /// So often an entry has to be reached before it is compiled: at a start, at a loop.
-    start: u32,
-    turns: u32,
-    /// So often native code has to leave at one place before it is compiled anew.
-    leaves: u32,
-}
-
-impl Thresholds {
-    const ON: Thresholds = Thresholds { heat: 2000, start: 2, turns: 100, leaves: 20 };
-    const ALWAYS: Thresholds = Thresholds { heat: 0, start: 1, turns: 2, leaves: 2 };
-
-    /// So often a unit may leave after so many compilations.
-    fn leaves_after(self, compilations: u32) -> u32 {
-        self.leaves.saturating_mul(2u32.saturating_pow(compilations.saturating_sub(1)))
-    }
-}
-
-/// Leaving so often at one place is worth a message.
-const OFTEN: u32 = 1000;
-
-/// A unit is compiled so often at most; then it is interpreted.
-const MOST_COMPILATIONS: u32 = 12;
-
 /// A unit whose machine code is being made.
 #[derive(Debug)]
 struct Waiting {
@@ -141,6 +54,16 @@ struct Waiting {
     inlined: u32,
     /// For people; empty when nobody asks.
     name: String,
+}
+
+/// What is recorded, and what for.
+#[derive(Debug)]
+struct Recording {
+    records: Records,
+    /// So often the interpreter was found running.
+    interpreted: u64,
+    table: Option<Stream>,
+    json: Option<File>,
 }
 
 /// A compiled tier.
@@ -161,6 +84,8 @@ pub struct Tiered {
     worker: Option<Worker>,
     /// Units whose IR the other thread has, by number.
     waiting: FxHashMap<u32, Waiting>,
+    /// When somebody asks for them.
+    recording: Option<Recording>,
     /// What happened so far.
     pub stats: Stats,
 }
@@ -169,23 +94,6 @@ impl std::fmt::Debug for Tiered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tiered").field("stats", &self.stats).finish_non_exhaustive()
     }
-}
-
-fn machine() -> Result<OwnedTargetIsa, Unsupported> {
-    let mut flags = settings::builder();
-    let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
-    let set = [
-        ("opt_level", "speed"),
-        ("enable_verifier", verifier),
-        ("enable_pinned_reg", "true"),
-        ("enable_probestack", "false"),
-    ];
-    for (name, value) in set {
-        flags.set(name, value).map_err(|error| Unsupported(error.to_string()))?;
-    }
-    let builder = cranelift_native::builder().map_err(|why| Unsupported(why.into()))?;
-    let isa = builder.finish(settings::Flags::new(flags));
-    isa.map_err(|error| Unsupported(error.to_string()))
 }
 
 impl Tiered {
@@ -197,7 +105,7 @@ impl Tiered {
         if options.when == When::Off {
             return Ok(());
         }
-        let (mut tier, trampolines) = Tiered::new(options)?;
+        let (mut tier, trampolines) = Tiered::new(&options)?;
         if options.when == When::On {
             tier.sampler = Some(Sampler::start(vm.stack_limit.clone()));
             tier.worker = options.background.then(|| Worker::start(Arc::clone(&tier.isa)));
@@ -210,17 +118,13 @@ impl Tiered {
         Ok(())
     }
 
-    fn new(options: JitOptions) -> Result<(Tiered, Trampolines), Unsupported> {
+    fn new(options: &JitOptions) -> Result<(Tiered, Trampolines), Unsupported> {
         let isa = machine()?;
         let mut memory = CodeMemory::new(options.budget);
-        let made = stubs::make(&*isa, &mut memory);
+        let mut log =
+            Log::new(options).map_err(|error| Unsupported(format!("a file for perf: {error}")))?;
+        let made = stubs::make(&*isa, &mut memory, &mut log);
         let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
-        let log = Log::new(options.log, options.perf_map)
-            .map_err(|error| Unsupported(format!("a map for perf: {error}")))?;
-        let thresholds = match options.when {
-            When::Always => Thresholds::ALWAYS,
-            _ => Thresholds::ON,
-        };
         let tier = Tiered {
             isa,
             memory,
@@ -228,13 +132,14 @@ impl Tiered {
             profile: Profile::default(),
             log,
             units: Units::default(),
-            thresholds,
+            thresholds: Thresholds::of(options.when),
             when: options.when,
             sampler: None,
             reached: FxHashMap::default(),
             is_full: false,
             worker: None,
             waiting: FxHashMap::default(),
+            recording: Recording::new(options)?,
             stats: Stats::default(),
         };
         Ok((tier, trampolines))
@@ -259,6 +164,9 @@ impl Tiered {
 
     fn refuse(&mut self, unit: Unit, error: &NotCompiled) {
         self.stats.refused += 1;
+        if let Some(record) = self.record(unit) {
+            record.refused = Some(error.to_string());
+        }
         tracing::debug!("a unit is not compiled: {error}");
         match error {
             NotCompiled::NoRoom(_) => self.is_full = true,
@@ -268,14 +176,21 @@ impl Tiered {
 
     fn try_compile(&mut self, vm: &mut Vm, unit: Unit) -> Result<Option<u64>, NotCompiled> {
         let number = self.units.next_number();
+        let start = std::time::Instant::now();
+        let recording = self.recording.as_mut();
+        let counter = recording.map(|it| it.records.begin(unit, || name_of(vm, unit)));
         let setting = Setting {
             isa: &*self.isa,
             stubs: &self.stubs,
             number,
+            counter,
             eager: self.when == When::Always,
         };
         let prepared = compiler::prepare(vm, &mut self.profile, unit, setting)?;
         let Prepared { mut context, relies, exits, inlined } = prepared;
+        if let Some(record) = self.record(unit) {
+            record.ir_time += start.elapsed();
+        }
         let name = if self.log.wants_names() { name_of(vm, unit) } else { String::new() };
         let waiting = Waiting { unit, relies, exits, inlined, name };
         if let Some(worker) = &self.worker {
@@ -286,15 +201,20 @@ impl Tiered {
         }
         let start = std::time::Instant::now();
         let code = worker::machine_code(&*self.isa, &mut context)?;
-        self.stats.time += start.elapsed();
-        Ok(Some(self.place(number, waiting, &code)?))
+        Ok(Some(self.place(number, waiting, &code, start.elapsed())?))
     }
 
     /// Machine code has been made: have it run from now on.
-    fn place(&mut self, number: u32, waiting: Waiting, code: &[u8]) -> Result<u64, NotCompiled> {
+    fn place(
+        &mut self,
+        number: u32,
+        waiting: Waiting,
+        code: &[u8],
+        time: Duration,
+    ) -> Result<u64, NotCompiled> {
         let Waiting { unit, relies, exits, inlined, name } = waiting;
         let piece = self.memory.add(code)?;
-        self.log.placed(&name, piece);
+        self.log.placed(&name, piece.address, code);
         self.log.line(|| {
             let (bytes, exits) = (code.len(), exits.len());
             format!("{name}: {bytes} bytes, {inlined} inlined, {exits} places where it may leave")
@@ -302,6 +222,10 @@ impl Tiered {
         self.stats.compiled += 1;
         self.stats.bytes += code.len() as u64;
         self.stats.inlined += u64::from(inlined);
+        self.stats.time += time;
+        if let Some(record) = self.record(unit) {
+            record.placed(code.len(), inlined, time);
+        }
         self.units.add(number, Compiled::new(unit, piece, relies, exits));
         self.install(unit, piece.address);
         Ok(piece.address)
@@ -310,12 +234,14 @@ impl Tiered {
     /// Take what the other thread has done.
     fn take_done(&mut self) {
         while let Some(done) = self.worker.as_ref().and_then(Worker::take) {
-            self.stats.time += done.time;
             // It may no longer be wanted.
-            let Some(waiting) = self.waiting.remove(&done.number) else { continue };
+            let Some(waiting) = self.waiting.remove(&done.number) else {
+                self.stats.time += done.time;
+                continue;
+            };
             let unit = waiting.unit;
             let placed = done.code.map_err(NotCompiled::from);
-            let placed = placed.and_then(|code| self.place(done.number, waiting, &code));
+            let placed = placed.and_then(|code| self.place(done.number, waiting, &code, done.time));
             if let Err(error) = placed {
                 self.refuse(unit, &error);
             }
@@ -365,10 +291,58 @@ impl Tiered {
     }
 
     /// Forget the units that `goes` picks by what they are and what they rely on.
-    fn forget(&mut self, mut goes: impl FnMut(Unit, &Relies) -> bool) {
+    fn forget(&mut self, why: Gone, mut goes: impl FnMut(Unit, &Relies) -> bool) {
         self.waiting.retain(|_, waiting| !goes(waiting.unit, &waiting.relies));
         for unit in self.units.take(|compiled| goes(compiled.unit, &compiled.relies)) {
             self.install(unit, 0);
+            if let Some(recording) = &mut self.recording {
+                recording.records.gone(unit, why);
+            }
+        }
+    }
+
+    /// The record of `unit`, if somebody asks for that.
+    fn record(&mut self, unit: Unit) -> Option<&mut Record> {
+        self.recording.as_mut()?.records.of(unit)
+    }
+
+    /// Somebody has asked unit number `number` to look up, and it has left.
+    fn looked_up(&mut self, number: u32) {
+        let found = self.sampler.as_ref().is_some_and(Sampler::take_tick);
+        let Some(unit) = self.units.get(number).map(|compiled| compiled.unit) else { return };
+        if let Some(record) = self.record(unit) {
+            record.samples += u64::from(found);
+            record.left(Reason::Asked);
+        }
+    }
+}
+
+impl Recording {
+    /// What `options` ask for.
+    fn new(options: &JitOptions) -> Result<Option<Recording>, Unsupported> {
+        if options.table.is_none() && options.json.is_none() {
+            return Ok(None);
+        }
+        let create = |path: &PathBuf| {
+            let told = |error| Unsupported(format!("{}: {error}", path.display()));
+            File::create(path).map_err(told)
+        };
+        let json = options.json.as_ref().map(create).transpose()?;
+        let records = Records::default();
+        Ok(Some(Recording { records, interpreted: 0, table: options.table, json }))
+    }
+
+    /// Tell what was recorded.
+    fn tell(self, stats: Stats) {
+        let (units, interpreted_samples) = (self.records.all(), self.interpreted);
+        let report = Report { stats, interpreted_samples, units };
+        if let Some(stream) = self.table {
+            stream.write(&report.table());
+        }
+        if let Some(mut file) = self.json {
+            if let Err(error) = writeln!(file, "{:#}", report.json()) {
+                tracing::warn!("figures of native code: {error}");
+            }
         }
     }
 }
@@ -412,13 +386,22 @@ impl Tier for Tiered {
     }
 
     fn left(&mut self, vm: &mut Vm) {
-        self.stats.leaves += 1;
         let (number, exit) = ((vm.left >> 32) as u32, (vm.left & 0xFFFF_FFFF) as usize);
+        if exit == 0 {
+            return self.looked_up(number);
+        }
+        self.stats.leaves += 1;
         let Some(compiled) = self.units.get(number) else { return };
         let Some((site, times)) = compiled.left(exit) else { return };
-        let (unit, leaves) = (compiled.unit, compiled.leaves());
+        let unit = compiled.unit;
+        let (leaves, compilations) = (compiled.leaves(), self.units.compilations(unit));
+        if self.recording.is_some() {
+            let why = why(vm, &self.profile, site);
+            if let Some(record) = self.record(unit) {
+                record.left(why);
+            }
+        }
         self.note_receiver(vm, site);
-        let compilations = self.units.compilations(unit);
         if times == OFTEN {
             let code = CodeRef::from_word(site.code);
             let name = code.map(|code| vm.name_of_method(code.get().method, false));
@@ -439,7 +422,12 @@ impl Tier for Tiered {
         self.profile.left_too_often(site, compilations);
         self.log.line(|| {
             let at = operation_at(site).map_or("?".into(), |operation| format!("{operation:?}"));
-            format!("{} leaves too often, last at {at} of word {}", name_of(vm, unit), site.word)
+            let why = why(vm, &self.profile, site).text();
+            format!(
+                "{} leaves too often, last at {at} of word {}: {why}",
+                name_of(vm, unit),
+                site.word
+            )
         });
         if compilations >= MOST_COMPILATIONS {
             self.give_up(unit);
@@ -450,13 +438,16 @@ impl Tier for Tiered {
 
     fn attend(&mut self, vm: &mut Vm) {
         self.take_done();
+        if let (Some(recording), Some(sampler)) = (&mut self.recording, &self.sampler) {
+            recording.interpreted += u64::from(sampler.take_tick());
+        }
         if vm.is_in_native() {
             return;
         }
         if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
             self.stats.evictions += 1;
-            self.forget(|_, _| true);
+            self.forget(Gone::Evicted, |_, _| true);
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -469,23 +460,28 @@ impl Tier for Tiered {
         match what {
             Flushed::All => {
                 self.profile.forget_found();
-                self.forget(|_, _| true);
+                self.forget(Gone::Flushed, |_, _| true);
             }
             Flushed::Selector(selector) => {
                 self.profile.forget_found();
-                self.forget(|_, relies| relies.selectors.contains(&selector));
+                self.forget(Gone::Flushed, |_, relies| relies.selectors.contains(&selector));
             }
             Flushed::Code(code) => {
                 self.profile.forget_found();
-                self.forget(|unit, relies| unit.code == code || relies.codes.contains(&code));
+                self.forget(Gone::Flushed, |unit, relies| {
+                    unit.code == code || relies.codes.contains(&code)
+                });
             }
         }
     }
 
     fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
-        self.forget(|unit, relies| {
+        self.forget(Gone::Flushed, |unit, relies| {
             !keep(unit.code) || relies.codes.iter().any(|code| !keep(*code))
         });
+        if let Some(recording) = &mut self.recording {
+            recording.records.retain(|unit| keep(unit.code));
+        }
         self.profile.retain(keep);
         self.reached.retain(|(code, _), _| keep(*code));
         self.units.retain(keep);
@@ -493,6 +489,10 @@ impl Tier for Tiered {
 
     fn forked(&mut self, limit: Arc<AtomicU64>) {
         self.log.forked();
+        // The figures are those of the process that was asked for them.
+        if let Some(recording) = &mut self.recording {
+            (recording.table, recording.json) = (None, None);
+        }
         if let Some(sampler) = self.sampler.take() {
             // Its thread is not in this process: there is nothing to wait for.
             std::mem::forget(sampler);
@@ -519,26 +519,9 @@ impl Drop for Tiered {
     fn drop(&mut self) {
         let stats = self.stats;
         tracing::debug!(?stats, "the compiled tier ends");
-        self.log.line(|| {
-            format!(
-                "in all {} units of {} bytes, {} inlined; {} refused; left {} times; {} flushes, {} \
-                 evictions; {:?} of this thread and {:?} of the back end",
-                stats.compiled,
-                stats.bytes,
-                stats.inlined,
-                stats.refused,
-                stats.leaves,
-                stats.flushes,
-                stats.evictions,
-                stats.pauses,
-                stats.time,
-            )
-        });
+        self.log.line(|| stats.to_string());
+        if let Some(recording) = self.recording.take() {
+            recording.tell(stats);
+        }
     }
-}
-
-/// The operation at `site`, for messages.
-fn operation_at(site: crate::profile::Site) -> Option<Operation> {
-    let code = CodeRef::from_word(site.code)?;
-    Some(Operation::from_number(code.get().word(site.word as usize).op()))
 }

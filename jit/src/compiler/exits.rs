@@ -36,7 +36,10 @@ impl Compiler<'_> {
 
     /// Leave before `word` where `condition` holds, as somebody has asked for it.
     pub(super) fn leave_asked(&mut self, condition: Value, word: usize) {
-        let exit = self.new_exit(word, 0);
+        // Who counts wants to know which unit it was.
+        let counts = self.setting.counter.is_some();
+        let note = if counts { u64::from(self.setting.number) << 32 } else { 0 };
+        let exit = self.new_exit(word, note);
         self.go_on_unless(condition, exit);
     }
 

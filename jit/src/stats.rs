@@ -1,0 +1,45 @@
+//! What the tier has done, in figures.
+//!
+//! Must not know: how the tier works.
+
+/// What was compiled so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    /// Units compiled.
+    pub compiled: u64,
+    /// Units that could not be.
+    pub refused: u64,
+    /// Methods and blocks inlined into them.
+    pub inlined: u64,
+    /// Bytes of machine code made.
+    pub bytes: u64,
+    /// How often native code has left because a guard failed.
+    pub leaves: u64,
+    /// How often what sends have found was forgotten.
+    pub flushes: u64,
+    /// How often all code was dropped because the budget was nearly used up.
+    pub evictions: u64,
+    /// How long the isolate was busy with it.
+    pub pauses: std::time::Duration,
+    /// How long the back end took.
+    pub time: std::time::Duration,
+}
+
+impl std::fmt::Display for Stats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "in all {} units of {} bytes, {} inlined; {} refused; left {} times; {} flushes, {} \
+             evictions; {:?} of this thread and {:?} of the back end",
+            self.compiled,
+            self.bytes,
+            self.inlined,
+            self.refused,
+            self.leaves,
+            self.flushes,
+            self.evictions,
+            self.pauses,
+            self.time,
+        )
+    }
+}
