@@ -110,6 +110,9 @@ pub mod weight {
     pub const ENOUGH: u32 = 1 << 20;
 }
 
+/// Values that native code may note when it leaves.
+pub const MOST_NOTED: usize = 256;
+
 /// How many callers are looked at for one that has no native code.
 const SAMPLED_FRAMES: usize = 8;
 
@@ -198,6 +201,8 @@ pub mod vm_offset {
     pub const LIMIT: usize = offset_of!(Vm, limit_address);
     /// Which native code left, and where: a word that the tier chose.
     pub const LEFT: usize = offset_of!(Vm, left);
+    /// What it has noted then.
+    pub const NOTED: usize = offset_of!(Vm, noted);
     /// The heap, for [`Heap::OFFSETS`].
     pub const HEAP: usize = offset_of!(Vm, heap);
     /// nil.

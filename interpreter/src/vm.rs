@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::host::Host;
 use crate::method_cache::MethodCache;
+use crate::native::MOST_NOTED;
 use crate::primitive::{Modules, Primitive, PrimitiveResult};
 use crate::signals::Signals;
 use crate::stack::{PAGE_LIMIT, PageIndex, StackZone};
@@ -76,6 +77,8 @@ pub struct Vm {
     pub stress_scavenges: bool,
     /// Called after each collection, with whether it was a full one: a test mode.
     pub after_collection: Option<fn(&mut Vm, bool)>,
+    /// What native code notes when it leaves: values that are nowhere in memory yet.
+    pub noted: [u64; MOST_NOTED],
     /// The image has quit.
     pub leaving: bool,
     /// Why the primitive called last failed, if it did.
@@ -172,6 +175,7 @@ impl Vm {
             highest_ready: usize::MAX,
             stress_scavenges: false,
             after_collection: None,
+            noted: [0; MOST_NOTED],
             leaving: false,
             failure: Failure::Generic,
             os_error: None,

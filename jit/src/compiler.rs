@@ -24,6 +24,7 @@ use rowel_interpreter::stack::{HEADROOM_WORDS, PAGE_BYTES};
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
 
+use crate::exits::Exits;
 use crate::profile::{Facts, Profile, Site};
 
 mod allocation;
@@ -95,15 +96,15 @@ pub struct Prepared {
     pub context: Context,
     /// What it relies on.
     pub relies: Relies,
-    /// The sites where it leaves, by number.
-    pub exits: Vec<Site>,
+    /// Where it leaves: its code refers to them, and they must live as long.
+    pub exits: Box<Exits>,
     /// Methods and blocks inlined.
     pub inlined: u32,
 }
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").field("exits", &self.exits.len()).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("exits", &self.exits.count()).finish_non_exhaustive()
     }
 }
 
@@ -216,11 +217,14 @@ struct Compiler<'c> {
     /// Whether no path leads to the operation that comes next.
     ended: bool,
     exits: Vec<Exit>,
+    /// What they do.
+    left: Box<Exits>,
+    /// Whether an exit has to note more than it can.
+    too_much: bool,
     /// The exit before the operation under way.
     exit_here: Option<Block>,
     /// Answers 0.
     leaves: Option<Block>,
-    sites: Vec<Site>,
     relies: Relies,
     words: BTreeMap<u64, Rc<Vec<rowel_interpreter::operation::Word>>>,
     /// Bytes that the frames take, at most.
@@ -237,7 +241,7 @@ struct Compiler<'c> {
 }
 
 /// What a finished unit tells: what it relies on, where it leaves, and how much was inlined.
-type Finished = (Relies, Vec<Site>, u32);
+type Finished = (Relies, Box<Exits>, u32);
 
 impl<'c> Compiler<'c> {
     fn new(
@@ -263,9 +267,10 @@ impl<'c> Compiler<'c> {
             bodies: Vec::new(),
             ended: false,
             exits: Vec::new(),
+            left: Box::default(),
+            too_much: false,
             exit_here: None,
             leaves: None,
-            sites: Vec::new(),
             relies: Relies::default(),
             words: BTreeMap::new(),
             extent: 0,
@@ -286,9 +291,12 @@ impl<'c> Compiler<'c> {
         if self.contradicted {
             return (Ok(None), self.facts);
         }
+        if self.too_much {
+            return (Err(CompileError::LargeFrame), self.facts);
+        }
         self.b.seal_all_blocks();
         self.b.finalize(self.setting.isa.frontend_config());
-        (Ok(Some((self.relies, self.sites, self.inlined))), self.facts)
+        (Ok(Some((self.relies, self.left, self.inlined))), self.facts)
     }
 
     fn emit(&mut self, unit: Unit) -> Result<(), CompileError> {

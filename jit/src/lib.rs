@@ -14,6 +14,7 @@
 
 pub mod compiler;
 mod entries;
+mod exits;
 mod jitdump;
 mod log;
 mod machine;

@@ -1,6 +1,9 @@
 //! What native code calls. Each function gets the VM that runs it; what is called in the place of a send
 //! answers the value, or 0 for "leave": then the registers say where the interpreter goes on.
-#![expect(unsafe_code, reason = "native code hands over pointers; argued at `vm_of` and `pic_of`")]
+#![expect(
+    unsafe_code,
+    reason = "native code hands over pointers; argued at `vm_of`, `pic_of` and `exits_of`"
+)]
 
 use rowel_interpreter::code::{CodeRef, Ip};
 use rowel_interpreter::operation::{Operation, selector};
@@ -8,6 +11,7 @@ use rowel_interpreter::primitives::slots_for;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Address, ClassIndex, Format, Oop};
 
+use crate::exits::Exits;
 use crate::profile::Pic;
 
 /// The VM that native code was called with.
@@ -21,6 +25,20 @@ fn vm_of<'a>(vm: *mut Vm) -> &'a mut Vm {
 fn pic_of<'a>(pic: *const Pic) -> &'a Pic {
     // SAFETY: the profile that made it keeps it as long as the code of its site, which runs.
     unsafe { &*pic }
+}
+
+/// The exits of a unit.
+fn exits_of<'a>(exits: *const Exits) -> &'a Exits {
+    // SAFETY: they are kept as long as the code of their unit, which runs.
+    unsafe { &*exits }
+}
+
+/// Leave at exit `number` of the unit whose frame is at `fp`.
+pub extern "C" fn leave(vm: *mut Vm, exits: *const Exits, number: u64, fp: u64) -> u64 {
+    vm_of(vm).guarded(|vm| {
+        exits_of(exits).leave(vm, number as usize, Address(fp));
+        0
+    })
 }
 
 /// Run operation number `operation`, the frame being at `ip` with its operands up to `sp`. Answers 0 when

@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 
 use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
 use crate::entries::entries_of;
+use crate::exits::Exits;
 use crate::log::{Log, name_of};
 use crate::machine::{Unsupported, machine};
 use crate::memory::{CodeMemory, NoRoom};
@@ -50,7 +51,7 @@ pub enum NotCompiled {
 struct Waiting {
     unit: Unit,
     relies: Relies,
-    exits: Vec<Site>,
+    exits: Box<Exits>,
     inlined: u32,
     /// For people; empty when nobody asks.
     name: String,
@@ -216,7 +217,7 @@ impl Tiered {
         let piece = self.memory.add(code)?;
         self.log.placed(&name, piece.address, code);
         self.log.line(|| {
-            let (bytes, exits) = (code.len(), exits.len());
+            let (bytes, exits) = (code.len(), exits.count());
             format!("{name}: {bytes} bytes, {inlined} inlined, {exits} places where it may leave")
         });
         self.stats.compiled += 1;
@@ -226,7 +227,7 @@ impl Tiered {
         if let Some(record) = self.record(unit) {
             record.placed(code.len(), inlined, time);
         }
-        self.units.add(number, Compiled::new(unit, piece, relies, exits));
+        self.units.add(number, Compiled { unit, piece, relies, exits });
         self.install(unit, piece.address);
         Ok(piece.address)
     }
@@ -308,6 +309,9 @@ impl Tiered {
 
     /// Somebody has asked unit number `number` to look up, and it has left.
     fn looked_up(&mut self, number: u32) {
+        if self.recording.is_none() {
+            return;
+        }
         let found = self.sampler.as_ref().is_some_and(Sampler::take_tick);
         let Some(unit) = self.units.get(number).map(|compiled| compiled.unit) else { return };
         if let Some(record) = self.record(unit) {
@@ -387,14 +391,11 @@ impl Tier for Tiered {
 
     fn left(&mut self, vm: &mut Vm) {
         let (number, exit) = ((vm.left >> 32) as u32, (vm.left & 0xFFFF_FFFF) as usize);
-        if exit == 0 {
-            return self.looked_up(number);
-        }
-        self.stats.leaves += 1;
         let Some(compiled) = self.units.get(number) else { return };
-        let Some((site, times)) = compiled.left(exit) else { return };
+        let Some((site, times)) = compiled.exits.left(exit) else { return self.looked_up(number) };
         let unit = compiled.unit;
-        let (leaves, compilations) = (compiled.leaves(), self.units.compilations(unit));
+        self.stats.leaves += 1;
+        let (leaves, compilations) = (compiled.exits.leaves(), self.units.compilations(unit));
         if self.recording.is_some() {
             let why = why(vm, &self.profile, site);
             if let Some(record) = self.record(unit) {

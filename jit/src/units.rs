@@ -1,13 +1,11 @@
 //! The units that have native code, and what is known of each.
 
-use std::cell::Cell;
-
 use rowel_interpreter::code::CodeRef;
 use rustc_hash::FxHashMap;
 
 use crate::compiler::{Relies, Unit};
+use crate::exits::Exits;
 use crate::memory::Piece;
-use crate::profile::Site;
 
 /// A unit with native code.
 #[derive(Debug)]
@@ -19,27 +17,7 @@ pub struct Compiled {
     /// What it relies on.
     pub relies: Relies,
     /// Where it leaves, and how often it did.
-    exits: Vec<(Site, Cell<u32>)>,
-}
-
-impl Compiled {
-    /// A unit that has not left yet.
-    pub fn new(unit: Unit, piece: Piece, relies: Relies, exits: Vec<Site>) -> Compiled {
-        let exits = exits.into_iter().map(|site| (site, Cell::new(0))).collect();
-        Compiled { unit, piece, relies, exits }
-    }
-
-    /// How often it has left.
-    pub fn leaves(&self) -> u32 {
-        self.exits.iter().map(|(_, times)| times.get()).fold(0, u32::saturating_add)
-    }
-
-    /// It has left at exit number `exit` (from 1): where that is, and how often it did.
-    pub fn left(&self, exit: usize) -> Option<(Site, u32)> {
-        let (site, times) = self.exits.get(exit.checked_sub(1)?)?;
-        times.set(times.get() + 1);
-        Some((*site, times.get()))
-    }
+    pub exits: Box<Exits>,
 }
 
 /// All units with native code.
@@ -49,8 +27,8 @@ pub struct Units {
     numbers: FxHashMap<Unit, u32>,
     /// How often each was compiled.
     compilations: FxHashMap<Unit, u32>,
-    /// Code that nothing enters any more, but that may be running.
-    gone: Vec<Piece>,
+    /// Code that nothing enters any more, but that may be running, and its exits.
+    gone: Vec<(Piece, Box<Exits>)>,
     last: u32,
 }
 
@@ -95,13 +73,13 @@ impl Units {
 
     fn drop_number(&mut self, number: u32) {
         if let Some(old) = self.by_number.remove(&number) {
-            self.gone.push(old.piece);
+            self.gone.push((old.piece, old.exits));
         }
     }
 
     /// Code that nothing enters any more; when no native code runs, it may be freed.
-    pub fn take_gone(&mut self) -> Vec<Piece> {
-        std::mem::take(&mut self.gone)
+    pub fn take_gone(&mut self) -> impl Iterator<Item = Piece> + use<> {
+        std::mem::take(&mut self.gone).into_iter().map(|(piece, _)| piece)
     }
 
     /// Take out the units that `goes` picks.

@@ -111,17 +111,30 @@ impl Vm {
     pub fn interpret_from_native(&mut self, code: CodeRef, fp: Address) -> Oop {
         let caller = Address(self.heap.load(fp.plus(frame::CALLER_FP)));
         let (args, temps) = (u64::from(code.get().num_args), u64::from(code.get().num_temps));
+        self.lay_frame(fp, code);
         let memory = self.heap.memory();
-        memory.store(fp.plus(frame::METHOD), code.get().method.0);
-        memory.store(fp.plus(frame::CODE), code.to_word());
-        memory.store(fp.plus(frame::CONTEXT), 0);
-        memory.store(fp.plus(frame::CLOSURE), 0);
         let first = fp.plus(frame::FIRST_TEMP + args * WORD);
         memory.fill(first, temps.saturating_sub(args), self.heap.nil().0);
         let sp = fp.plus(frame::FIRST_TEMP + temps * WORD);
         self.registers.set(code.ip_at(0), sp, fp);
         self.with_tier(|tier, vm| tier.ran(vm, code, crate::native::weight::CALL));
         self.finish(caller, fp)
+    }
+
+    /// Write the header of a frame of a method at `fp`, but for its caller.
+    pub fn lay_frame(&mut self, fp: Address, code: CodeRef) {
+        let memory = self.heap.memory();
+        memory.store(fp.plus(frame::METHOD), code.get().method.0);
+        memory.store(fp.plus(frame::CODE), code.to_word());
+        memory.store(fp.plus(frame::CONTEXT), 0);
+        memory.store(fp.plus(frame::CLOSURE), 0);
+    }
+
+    /// The frame at `caller`, which goes on at `ip`, has called the one at `fp`.
+    pub fn call_frame(&mut self, caller: Address, ip: Ip, fp: Address) {
+        let memory = self.heap.memory();
+        memory.store(caller.plus(frame::SAVED_PC), ip.to_word());
+        memory.store(fp.plus(frame::CALLER_FP), caller.0);
     }
 
     /// What evaluates `block` with `num_args` arguments, when the cache knows.

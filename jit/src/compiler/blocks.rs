@@ -226,7 +226,7 @@ impl Compiler<'_> {
         let level = self.bodies.len() - 1;
         let Some(head) = self.bodies[level].loops.get(&target).cloned() else {
             // It starts before the unit, or no path led there so far.
-            let exit = self.new_exit(target, 0);
+            let exit = self.new_exit(target, None);
             self.b.ins().jump(exit, &[]);
             self.ended = true;
             return;

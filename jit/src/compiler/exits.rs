@@ -1,22 +1,85 @@
 //! Frames in memory: their headers, what is in them, and leaving to the interpreter.
 
-use cranelift_codegen::ir::{Block, InstBuilder, Value};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use rowel_interpreter::frame;
-use rowel_interpreter::native::{code_offset, vm_offset};
+use rowel_interpreter::native::{MOST_NOTED, code_offset, vm_offset};
+use rowel_objmem::Oop;
 
-use super::state::{State, slot_offset};
+use super::state::{Def, State, slot_offset};
 use super::{Compiler, Site};
+use crate::exits::{LeftClosure, LeftFrame, Source};
 use crate::runtime;
 
 /// A place where the unit leaves: emitted at the end.
 #[derive(Debug)]
 pub(super) struct Exit {
     block: Block,
-    state: State,
-    /// The word where the innermost frame goes on.
-    word: usize,
-    /// What is noted as having left; 0 for nothing.
-    note: u64,
+    /// Its number in [`Exits`](crate::exits::Exits).
+    number: usize,
+    /// What has to be noted.
+    noted: Vec<Value>,
+}
+
+/// An exit while it is described.
+struct Described<'s> {
+    state: &'s State,
+    noted: Vec<Value>,
+    /// The closures that have to be made, by their numbers in the state.
+    closures: Vec<usize>,
+    described: Vec<LeftClosure>,
+}
+
+impl Described<'_> {
+    fn note(&mut self, value: Value) -> usize {
+        self.noted.iter().position(|known| *known == value).unwrap_or_else(|| {
+            self.noted.push(value);
+            self.noted.len() - 1
+        })
+    }
+
+    fn source(&mut self, def: Def) -> Source {
+        match def {
+            Def::Oop(value, _) => Source::Oop(self.note(value)),
+            Def::Integer(value) => Source::Constant(Oop::small_integer(value).0),
+            Def::Character(value) => Source::Constant(Oop::character(value).0),
+            Def::True => Source::True,
+            Def::False => Source::False,
+            Def::Nil => Source::Nil,
+            Def::Float(value) => {
+                let boxed = self.state.boxed.iter().find(|(known, _)| *known == value);
+                match boxed {
+                    Some((_, oop)) => Source::Oop(self.note(*oop)),
+                    None => Source::Float(self.note(value)),
+                }
+            }
+            Def::Boolean(value) => Source::Boolean(self.note(value)),
+            Def::Closure(number) => self.closure(number),
+            Def::InFrame(_) => unreachable!("it is where it belongs"),
+        }
+    }
+
+    fn closure(&mut self, number: usize) -> Source {
+        let closure = &self.state.closures[number];
+        if let Some(made) = closure.made {
+            return Source::Oop(self.note(made));
+        }
+        if let Some(place) = self.closures.iter().position(|known| *known == number) {
+            return Source::Closure(place);
+        }
+        let copied = closure.copied.iter().map(|def| self.source(*def)).collect();
+        let (outer, word, full) = (closure.outer, closure.word, closure.full);
+        self.closures.push(number);
+        self.described.push(LeftClosure { outer, word, full, copied });
+        Source::Closure(self.closures.len() - 1)
+    }
+}
+
+/// What of a frame has to be written.
+#[derive(Default)]
+struct Unwritten {
+    closure: Option<Source>,
+    receiver: Option<Source>,
+    slots: Vec<(usize, Source)>,
 }
 
 impl Compiler<'_> {
@@ -26,29 +89,71 @@ impl Compiler<'_> {
         if let Some(block) = self.exit_here {
             return block;
         }
-        let code = self.state.top().code;
-        self.sites.push(Site::new(code, word));
-        let note = u64::from(self.setting.number) << 32 | self.sites.len() as u64;
-        let block = self.new_exit(word, note);
+        let site = Site::new(self.state.top().code, word);
+        let block = self.new_exit(word, Some(site));
         self.exit_here = Some(block);
         block
     }
 
     /// Leave before `word` where `condition` holds, as somebody has asked for it.
     pub(super) fn leave_asked(&mut self, condition: Value, word: usize) {
-        // Who counts wants to know which unit it was.
-        let counts = self.setting.counter.is_some();
-        let note = if counts { u64::from(self.setting.number) << 32 } else { 0 };
-        let exit = self.new_exit(word, note);
+        let exit = self.new_exit(word, None);
         self.go_on_unless(condition, exit);
     }
 
-    /// A block that leaves before `word`, with a note of what has left.
-    pub(super) fn new_exit(&mut self, word: usize, note: u64) -> Block {
+    /// A block that leaves before `word`, where a guard of `site` has failed, if there is one.
+    pub(super) fn new_exit(&mut self, word: usize, site: Option<Site>) -> Block {
         let block = self.b.create_block();
         self.b.set_cold_block(block);
-        self.exits.push(Exit { block, state: self.state.clone(), word, note });
+        let number = self.left.begin(site, self.setting.number);
+        let noted = self.describe(word);
+        self.too_much |= noted.len() > MOST_NOTED;
+        self.exits.push(Exit { block, number, noted });
         block
+    }
+
+    /// Describe the exit before `word` from the state as it is. Answers what has to be noted.
+    fn describe(&mut self, word: usize) -> Vec<Value> {
+        let mut described = Described {
+            state: &self.state,
+            noted: Vec::new(),
+            closures: Vec::new(),
+            described: Vec::new(),
+        };
+        let unwritten: Vec<Unwritten> = self
+            .state
+            .frames
+            .iter()
+            .map(|frame| {
+                let mut unwritten = Unwritten::default();
+                if !frame.laid {
+                    unwritten.closure = frame.closure.map(|def| described.source(def));
+                    if !frame.receiver.stored {
+                        unwritten.receiver = Some(described.source(frame.receiver.def));
+                    }
+                }
+                let slots = frame.slots.iter().enumerate().filter(|(_, slot)| !slot.stored);
+                unwritten.slots =
+                    slots.map(|(index, slot)| (index, described.source(slot.def))).collect();
+                unwritten
+            })
+            .collect();
+        let Described { noted, described, .. } = described;
+        self.left.describe_closures(&described, unwritten.len());
+        let top = unwritten.len() - 1;
+        for (level, (frame, unwritten)) in self.state.frames.iter().zip(&unwritten).enumerate() {
+            self.left.describe_frame(&LeftFrame {
+                code: frame.code,
+                offset: frame.offset,
+                word: if level == top { word } else { frame.resume },
+                laid: frame.laid,
+                closure: unwritten.closure,
+                receiver: unwritten.receiver,
+                slots: &unwritten.slots,
+                depth: frame.slots.len(),
+            });
+        }
+        noted
     }
 
     /// Have the interpreter go on at `word`.
@@ -58,27 +163,42 @@ impl Compiler<'_> {
         self.ended = true;
     }
 
+    /// All exits: each notes its values and its number, and what they share does the rest.
     pub(super) fn emit_exits(&mut self) {
-        let mut next = 0;
-        while next < self.exits.len() {
-            let Exit { block, ref state, word, note } = self.exits[next];
-            self.state = state.clone();
-            self.b.switch_to_block(block);
-            self.save_frames();
-            self.set_registers(word);
-            if note != 0 {
-                let (vm, note) = (self.vm_value(), self.constant(note));
-                self.store(note, vm, vm_offset::LEFT);
+        let exits = std::mem::take(&mut self.exits);
+        if !exits.is_empty() {
+            let shared = self.b.create_block();
+            self.b.set_cold_block(shared);
+            let number = self.b.append_block_param(shared, types::I64);
+            for exit in exits {
+                self.emit_exit(exit, shared);
             }
-            let zero = self.constant(0);
+            self.b.switch_to_block(shared);
+            let left = &raw const *self.left as u64;
+            let (vm, left) = (self.vm_value(), self.constant(left));
+            let function = runtime::leave as *const () as usize;
+            let zero = self.helper(function, &[vm, left, number, self.fp]);
             self.b.ins().return_(&[zero]);
-            next += 1;
         }
         if let Some(block) = self.leaves.take() {
             self.b.switch_to_block(block);
             let zero = self.constant(0);
             self.b.ins().return_(&[zero]);
         }
+    }
+
+    fn emit_exit(&mut self, exit: Exit, shared: Block) {
+        self.b.switch_to_block(exit.block);
+        let vm = self.vm_value();
+        for (place, value) in exit.noted.into_iter().enumerate() {
+            let whole = match self.b.func.dfg.value_type(value) {
+                types::I8 => self.b.ins().uextend(types::I64, value),
+                _ => value,
+            };
+            self.store(whole, vm, vm_offset::NOTED + 8 * place);
+        }
+        let number = self.constant(exit.number as u64);
+        self.b.ins().jump(shared, &[number.into()]);
     }
 
     /// The block that answers 0, for what has left already.
@@ -90,15 +210,6 @@ impl Compiler<'_> {
         self.b.set_cold_block(block);
         self.leaves = Some(block);
         block
-    }
-
-    /// The VM's registers for the frame under way, at `word`.
-    fn set_registers(&mut self, word: usize) {
-        let (ip, sp, fp) = (self.ip(word), self.sp(), self.frame_pointer(self.top_level()));
-        let vm = self.vm_value();
-        self.store(ip, vm, vm_offset::IP);
-        self.store(sp, vm, vm_offset::SP);
-        self.store(fp, vm, vm_offset::FP);
     }
 
     /// The program counter for word `index` of what the frame under way runs.

@@ -68,7 +68,7 @@ impl Compiler<'_> {
             return;
         }
         // The interpreter unwinds; that is no failure.
-        let exit = self.new_exit(index, 0);
+        let exit = self.new_exit(index, None);
         self.b.ins().jump(exit, &[]);
         self.ended = true;
     }
