@@ -8,6 +8,7 @@ use rowel_interpreter::operation::{Operation as Op, selector};
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Address, Oop};
 
+use crate::listing::operation_at;
 use crate::profile::{Profile, Site};
 
 macro_rules! reasons {
@@ -47,19 +48,6 @@ reasons! {
     Memory = "no memory";
     /// What native code never does.
     NotCompiled = "not compiled";
-    /// Somebody has asked running code to look up.
-    Asked = "asked to look up";
-}
-
-/// How many reasons there are.
-pub const REASONS: usize = Reason::ALL.len();
-
-/// The operation at `site`, whatever has been laid over it.
-pub fn operation_at(site: Site) -> Option<Op> {
-    let method = CodeRef::from_word(site.code)?.get();
-    let index = site.word as usize;
-    let laid = Op::from_number(method.word(index).op());
-    Some(method.native.operation_at(index).unwrap_or(laid).unfused())
 }
 
 /// Why native code has left before the operation at `site`, at which the VM's registers are.

@@ -23,6 +23,23 @@ fn pic_of<'a>(pic: *const Pic) -> &'a Pic {
     unsafe { &*pic }
 }
 
+/// All of these, for dumps.
+pub const FUNCTIONS: &[(&str, fn() -> usize)] = &[
+    ("run_operation", || run_operation as *const () as usize),
+    ("interpret", || interpret as *const () as usize),
+    ("execute", || execute as *const () as usize),
+    ("send", || send as *const () as usize),
+    ("find", || find as *const () as usize),
+    ("block", || block as *const () as usize),
+    ("closure", || closure as *const () as usize),
+    ("same", || same as *const () as usize),
+    ("compute", || compute as *const () as usize),
+    ("widow", || widow as *const () as usize),
+    ("float", || float as *const () as usize),
+    ("note_store", || note_store as *const () as usize),
+    ("allocate", || allocate as *const () as usize),
+];
+
 /// Run operation number `operation`, the frame being at `ip` with its operands up to `sp`. Answers 0 when
 /// native code has to leave.
 pub extern "C" fn run_operation(vm: *mut Vm, ip: u64, sp: u64, fp: u64, operation: u64) -> u64 {
