@@ -6,8 +6,15 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use rowel_interpreter::vm::Vm;
+use rustc_hash::FxHashMap;
+
+use crate::compiler::Unit;
+use crate::listing;
 use crate::machine::Unsupported;
 use crate::policy::{JitOptions, Stream};
+use crate::profile::{Profile, Site};
+use crate::reasons::{classes_seen, why};
 use crate::records::Records;
 use crate::report::Report;
 use crate::stats::Stats;
@@ -19,6 +26,8 @@ pub struct Recording {
     pub records: Records,
     /// So often the interpreter was found running.
     pub interpreted: u64,
+    /// What units expect, by number: for each exit the classes that had been seen there.
+    expected: FxHashMap<u32, Vec<Vec<u64>>>,
     table: Option<Stream>,
     json: Option<File>,
 }
@@ -38,7 +47,28 @@ impl Recording {
         };
         let json = options.json.as_deref().map(create).transpose()?;
         let records = Records::default();
-        Ok(Some(Recording { records, interpreted: 0, table: options.table, json }))
+        Ok(Some(Recording {
+            records,
+            interpreted: 0,
+            expected: FxHashMap::default(),
+            table: options.table,
+            json,
+        }))
+    }
+
+    /// Unit number `number` has been compiled, and leaves at `exits`.
+    pub fn compiled(&mut self, number: u32, profile: &Profile, exits: &[Site]) {
+        let expected = exits.iter().map(|site| classes_seen(profile, *site)).collect();
+        self.expected.insert(number, expected);
+    }
+
+    /// `unit`, which has number `number`, has left at exit `exit` (from 1), which is `site`.
+    pub fn left(&mut self, vm: &Vm, (unit, number): (Unit, u32), exit: usize, site: Site) {
+        let expected = self.expected.get(&number).and_then(|exits| exits.get(exit - 1));
+        let why = why(vm, expected.map_or(&[], |classes| classes), site);
+        if let Some(record) = self.records.of(unit) {
+            record.left(site, why, || listing::place(vm, site));
+        }
     }
 
     /// In the child of a fork: the figures are those of the process that was asked for them.

@@ -26,7 +26,6 @@ use crate::machine::{Unsupported, machine};
 use crate::memory::{CodeMemory, NoRoom};
 use crate::policy::{JitOptions, MOST_COMPILATIONS, OFTEN, Thresholds, When};
 use crate::profile::{Profile, Site};
-use crate::reasons::why;
 use crate::recording::Recording;
 use crate::records::{Gone, Record};
 use crate::sampler::Sampler;
@@ -215,6 +214,9 @@ impl Tiered {
         let Prepared { mut context, relies, exits, inlined } = prepared;
         if let Some(record) = self.record(unit) {
             record.ir_time += start.elapsed();
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.compiled(number, &self.profile, &exits);
         }
         let waiting = Waiting { unit, relies, exits, inlined, name };
         if let Some(dump) = self.dump.as_ref().filter(|dump| dump.wants(&waiting.name)) {
@@ -411,11 +413,8 @@ impl Tier for Tiered {
         let Some((site, times)) = compiled.left(exit) else { return };
         let unit = compiled.unit;
         let (leaves, compilations) = (compiled.leaves(), self.units.compilations(unit));
-        if self.recording.is_some() {
-            let why = why(vm, &self.profile, site);
-            if let Some(record) = self.record(unit) {
-                record.left(site, why, || listing::place(vm, site));
-            }
+        if let Some(recording) = &mut self.recording {
+            recording.left(vm, (unit, number), exit, site);
         }
         self.note_receiver(vm, site);
         if times == OFTEN {
@@ -437,12 +436,7 @@ impl Tier for Tiered {
         );
         self.profile.left_too_often(site, compilations);
         self.log.line(|| {
-            let why = why(vm, &self.profile, site).text();
-            format!(
-                "{} leaves too often, last at {}: {why}",
-                name_of(vm, unit),
-                listing::place(vm, site)
-            )
+            format!("{} leaves too often, last at {}", name_of(vm, unit), listing::place(vm, site))
         });
         if compilations >= MOST_COMPILATIONS {
             self.give_up(unit);
@@ -461,8 +455,10 @@ impl Tier for Tiered {
         }
         if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
+            let start = std::time::Instant::now();
             self.stats.evictions += 1;
             self.forget(Gone::Evicted, |_, _| true);
+            self.stats.eviction_time += start.elapsed();
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -525,6 +521,8 @@ impl Tier for Tiered {
             budget: self.memory.budget() as u64,
             used: self.memory.used() as u64,
             units: self.units.count() as u64,
+            evictions: self.stats.evictions,
+            eviction_time: self.stats.eviction_time,
         }
     }
 }
