@@ -161,7 +161,8 @@ impl Tiered {
 
     /// Compile `unit`; answers its address if it has one at once.
     fn compile(&mut self, vm: &mut Vm, unit: Unit) -> Option<u64> {
-        if self.waiting.values().any(|waiting| waiting.unit == unit) {
+        // What finds no room waits until there is some again.
+        if self.is_full || self.waiting.values().any(|waiting| waiting.unit == unit) {
             return None;
         }
         let start = std::time::Instant::now();
@@ -171,6 +172,9 @@ impl Tiered {
             Ok(address) => address,
             Err(error) => {
                 self.refuse(unit, &error);
+                if self.is_full {
+                    vm.request_attention();
+                }
                 None
             }
         }
