@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// The words that name a subcommand when they come first.
 pub const SUBCOMMANDS: &[&str] =
-    &["run", "image", "fetch", "demo", "bench", "completions", "man", "help"];
+    &["run", "image", "fetch", "demo", "bench", "jit", "completions", "man", "help"];
 
 /// What `rowel --version` prints.
 pub const VERSION: &str = concat!(
@@ -113,6 +113,7 @@ pub fn command() -> Command {
             "Run a short programme in the public Cuis image, fetched if need be, and print what it says",
         ))
         .subcommand(crate::bench::command())
+        .subcommand(crate::jit::command())
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for a shell")

@@ -10,13 +10,14 @@ mod crash_report;
 mod demo;
 mod fetch;
 mod image;
+mod jit;
 mod options;
 mod run;
 mod signals;
 
 use clap::ArgMatches;
 use clap_complete::Shell;
-use options::{Config, Request};
+use options::{Config, OptionError, Request};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -25,9 +26,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
-        Some("run") => drop_in(words[1..].to_vec()),
+        Some("run") => requested(options::parse(words[1..].to_vec())),
+        Some("jit") if words.get(1).is_some_and(|word| word == "stats") => {
+            jit::stats(words[2..].to_vec())
+        }
         Some(name) if commands::SUBCOMMANDS.contains(&name) => subcommand(),
-        _ => drop_in(words),
+        _ => requested(options::parse(words)),
     }
 }
 
@@ -46,8 +50,8 @@ fn written(result: io::Result<()>) -> ExitCode {
 }
 
 /// `rowel` in place of another VM.
-fn drop_in(words: Vec<OsString>) -> ExitCode {
-    match options::parse(words) {
+fn requested(request: Result<Request, OptionError>) -> ExitCode {
+    match request {
         Ok(Request::Help) => written(write!(io::stdout(), "{}", commands::command().render_help())),
         Ok(Request::Version) => written(writeln!(io::stdout(), "{}", commands::VERSION)),
         Ok(Request::Run(config)) => run_image(&config),
@@ -77,6 +81,10 @@ fn subcommand() -> ExitCode {
                 written(io::stdout().write_all(&script))
             }
             None => fail("no shell was named"),
+        },
+        Some(("jit", arguments)) => match arguments.subcommand() {
+            Some(("dump", arguments)) => jit::dump(arguments),
+            _ => fail("rowel jit --help lists the tasks"),
         },
         Some(("bench", arguments)) => bench::run(arguments).unwrap_or_else(fail),
         Some(("demo", _)) => match demo::run() {

@@ -5,10 +5,10 @@
 //! Facts come from Cog's `platforms/unix` (the main module, the X11 display module) and from the
 //! Pharo VM's `src/parameters`.
 
-use rowel_jit::{Stream, When};
+use rowel_jit::{Dump, Parts, Stream, When};
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// How many further words an option takes.
@@ -46,6 +46,7 @@ enum Meaning {
     PerfMap,
     JitDump,
     JitStats,
+    DumpMethod,
     CodeSize,
 }
 
@@ -89,6 +90,10 @@ impl Meaning {
             Meaning::JitStats => (
                 "[=FILE]",
                 "Tell in the end what became of each unit of native code: a table on stderr, or JSON in FILE",
+            ),
+            Meaning::DumpMethod => (
+                "CLASS>>SELECTOR",
+                "Print the method on stderr when it is compiled: bytecode, operations, IR, machine code",
             ),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
@@ -193,7 +198,11 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("perf-map", Flag, Meaning::PerfMap),
     ("jitdump", MaybeEquals, Meaning::JitDump),
     ("jit-stats", MaybeEquals, Meaning::JitStats),
+    ("jit-dump", One, Meaning::DumpMethod),
 ];
+
+/// What the image sees where the user has not said it.
+const NO_DISPLAY: &str = "-vm-display-null";
 
 /// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
 const PREFIXES: &[&str] = &["vm-display-", "vm-sound-", "psn_"];
@@ -251,6 +260,8 @@ pub struct Config {
     pub jit_table: Option<Stream>,
     /// The file for the same as JSON.
     pub jit_json: Option<PathBuf>,
+    /// The method that is printed when it is compiled.
+    pub jit_dump: Option<Dump>,
 }
 
 /// Why a command line is refused.
@@ -278,6 +289,12 @@ pub enum OptionError {
         /// What it may be.
         range: RangeInclusive<u64>,
     },
+}
+
+/// How to run `image` with these arguments, no VM options being given.
+pub fn for_image(image: &Path, image_arguments: Vec<OsString>) -> Config {
+    let image = Some(image.to_owned());
+    Config { image, image_arguments, vm_arguments: vec![NO_DISPLAY.into()], ..Config::default() }
 }
 
 /// Reads the words after the command's name.
@@ -315,7 +332,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Request, OptionError> {
     }
     config.image_arguments.extend(words);
     if !config.vm_arguments.iter().any(|word| says_no_display(word)) {
-        config.vm_arguments.push("-vm-display-null".into());
+        config.vm_arguments.push(NO_DISPLAY.into());
     }
     Ok(Request::Run(Box::new(config)))
 }
@@ -389,6 +406,10 @@ fn apply(
         Meaning::CodeSize => config.code_bytes = number(true, 1 << 20..=1 << 30)?,
         Meaning::JitLog => config.jit_log = true,
         Meaning::PerfMap => config.perf_map = true,
+        Meaning::DumpMethod => {
+            let method = value.to_string_lossy().into_owned();
+            config.jit_dump = Some(Dump { method, parts: Parts::ALL, to: Stream::Stderr });
+        }
         Meaning::JitStats if value.is_empty() => config.jit_table = Some(Stream::Stderr),
         Meaning::JitStats => config.jit_json = Some(value.into()),
         Meaning::JitDump => {

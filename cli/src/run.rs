@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
-use rowel_jit::{JitOptions, Tiered};
+use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
@@ -30,23 +30,11 @@ const EDEN_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=256 << 20;
 /// A message for people when it cannot be opened, or cannot go on.
 pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
     let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let absolute = path.canonicalize().map_err(|error| at(&error))?;
-    let header = read_header(&absolute).map_err(|error| at(&error))?;
-    let sizes = sizes(config, &header).map_err(|error| at(&error))?;
-    let mut vm = Vm::open(&absolute, &sizes).map_err(|error| at(&error))?;
-    prepare(&mut vm, config);
-    let defaults = JitOptions::default();
-    let budget = config.code_bytes.map_or(defaults.budget, |bytes| bytes as usize);
-    let options = JitOptions {
-        when: config.jit,
-        budget,
-        log: config.jit_log,
-        perf_map: config.perf_map,
-        jitdump: config.jitdump.clone(),
-        table: config.jit_table,
-        json: config.jit_json.clone(),
-        ..defaults
-    };
+    let mut vm = open(path, config).map_err(|error| at(&error))?;
+    let options = jit_options(config);
+    if options.when == When::Off && options.shows_something() {
+        tracing::warn!("there is no native code to be seen without --jit=on or --jit=always");
+    }
     Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
     let end = crash_report::guarded(|| {
@@ -60,6 +48,42 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
             code.map(|code| ExitCode::from(code as u8))
         }
         Err(breakdown) => Err(at(&crash_report::report(&mut vm, &breakdown))),
+    }
+}
+
+/// Compile `method` of the image at `path`, which does not run, and dump what `config` asks for. Answers whether
+/// there is such a method.
+///
+/// # Errors
+/// A message for people when the image cannot be opened, or native code not be made.
+pub fn compile_cold(path: &Path, config: &Config, method: &str) -> Result<bool, String> {
+    let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let mut vm = open(path, config).map_err(|error| at(&error))?;
+    Tiered::compile_cold(&mut vm, &jit_options(config), method).map_err(|error| at(&error))
+}
+
+/// A VM with the image at `path`, ready to be resumed.
+fn open(path: &Path, config: &Config) -> Result<Vm, String> {
+    let absolute = path.canonicalize().map_err(|error| error.to_string())?;
+    let header = read_header(&absolute).map_err(|error| error.to_string())?;
+    let sizes = sizes(config, &header)?;
+    let mut vm = Vm::open(&absolute, &sizes).map_err(|error| error.to_string())?;
+    prepare(&mut vm, config);
+    Ok(vm)
+}
+
+fn jit_options(config: &Config) -> JitOptions {
+    let defaults = JitOptions::default();
+    JitOptions {
+        when: config.jit,
+        budget: config.code_bytes.map_or(defaults.budget, |bytes| bytes as usize),
+        log: config.jit_log,
+        perf_map: config.perf_map,
+        jitdump: config.jitdump.clone(),
+        table: config.jit_table,
+        json: config.jit_json.clone(),
+        dump: config.jit_dump.clone(),
+        ..defaults
     }
 }
 

@@ -133,7 +133,8 @@ impl Vm {
         is_one.then(|| self.heap.follow(self.heap.fetch(oop, 1)))
     }
 
-    fn selector_name(&self, oop: Oop) -> String {
+    /// The name of a selector, or of what a method has in its place.
+    pub fn selector_name(&self, oop: Oop) -> String {
         let oop = self.heap.follow(oop);
         if let Some(bytes) = self.bytes_of(oop) {
             return String::from_utf8_lossy(bytes).into_owned();

@@ -98,6 +98,10 @@ pub struct TierFigures {
     pub used: u64,
     /// Units that have native code.
     pub units: u64,
+    /// How often room was made by dropping native code.
+    pub evictions: u64,
+    /// How long that took.
+    pub eviction_time: std::time::Duration,
 }
 
 /// What weighs how much of what is seen of code without native code.

@@ -152,7 +152,7 @@ pub fn prepare(
     }
     let mut facts = Facts::default();
     for attempt in 0..=MOST_ATTEMPTS {
-        facts.cautious = attempt == MOST_ATTEMPTS;
+        facts.cautious |= attempt == MOST_ATTEMPTS;
         let mut context = Context::new();
         context.func.signature = unit_signature(setting.isa, unit)?;
         let mut scratch = FunctionBuilderContext::new();

@@ -96,6 +96,11 @@ impl Exits {
         self.exits.len()
     }
 
+    /// The sites whose guards fail, exit by exit.
+    pub fn sites(&self) -> impl Iterator<Item = Option<Site>> + '_ {
+        self.exits.iter().map(|exit| exit.site)
+    }
+
     /// How often a guard has failed.
     pub fn leaves(&self) -> u32 {
         let guards = self.exits.iter().filter(|exit| exit.site.is_some());

@@ -12,16 +12,20 @@
 //! it at any operation: see [`rowel_interpreter::native`]. It holds nothing of the heap: what it knows of
 //! classes and methods it reads from the inline caches of the interpreter.
 
+mod cold;
 pub mod compiler;
+mod dump;
 mod entries;
 mod exits;
 mod jitdump;
+mod listing;
 mod log;
 mod machine;
 pub mod memory;
 mod policy;
 pub mod profile;
 mod reasons;
+mod recording;
 mod records;
 mod report;
 mod runtime;
@@ -32,6 +36,7 @@ pub mod tier;
 mod units;
 mod worker;
 
+pub use dump::{Dump, Parts};
 pub use machine::Unsupported;
 pub use policy::{JitOptions, Stream, When};
 pub use stats::Stats;

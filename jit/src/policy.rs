@@ -5,6 +5,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::dump::Dump;
+
 /// When methods are compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum When {
@@ -55,6 +57,20 @@ pub struct JitOptions {
     pub table: Option<Stream>,
     /// The file where that goes as JSON.
     pub json: Option<PathBuf>,
+    /// The method that is dumped when it is compiled.
+    pub dump: Option<Dump>,
+}
+
+impl JitOptions {
+    /// Whether they ask for something to be shown.
+    pub fn shows_something(&self) -> bool {
+        self.log
+            || self.perf_map
+            || self.jitdump.is_some()
+            || self.table.is_some()
+            || self.json.is_some()
+            || self.dump.is_some()
+    }
 }
 
 impl Default for JitOptions {
@@ -68,6 +84,7 @@ impl Default for JitOptions {
             jitdump: None,
             table: None,
             json: None,
+            dump: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! sends have seen.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rowel_interpreter::code::CodeRef;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -140,6 +140,4 @@ pub struct Facts {
     pub made: BTreeSet<Site>,
     /// Nothing is assumed.
     pub cautious: bool,
-    /// How often each was wrong.
-    pub attempts: BTreeMap<Site, u32>,
 }

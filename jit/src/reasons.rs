@@ -4,10 +4,11 @@
 //! Must not know: how the compiler makes guards. One place to leave may serve several of them.
 
 use rowel_interpreter::code::CodeRef;
-use rowel_interpreter::operation::{Operation as Op, selector};
+use rowel_interpreter::operation::Operation as Op;
 use rowel_interpreter::vm::Vm;
-use rowel_objmem::{Address, Oop};
+use rowel_objmem::oop::{MAX_SMALL_INTEGER, MIN_SMALL_INTEGER};
 
+use crate::listing::operation_at;
 use crate::profile::{Profile, Site};
 
 macro_rules! reasons {
@@ -43,45 +44,45 @@ reasons! {
     NoBoolean = "no Boolean";
     /// A global has another value.
     Global = "another value of a global";
+    /// A context whose frame still runs.
+    Married = "a married context";
     /// No memory for an object.
     Memory = "no memory";
     /// What native code never does.
     NotCompiled = "not compiled";
-    /// Somebody has asked running code to look up.
-    Asked = "asked to look up";
 }
 
-/// How many reasons there are.
-pub const REASONS: usize = Reason::ALL.len();
-
-/// The operation at `site`, whatever has been laid over it.
-pub fn operation_at(site: Site) -> Option<Op> {
-    let method = CodeRef::from_word(site.code)?.get();
+/// The classes that the send at `site`, if it is one, has seen by now.
+pub fn classes_seen(profile: &Profile, site: Site) -> Vec<u64> {
+    let Some(code) = CodeRef::from_word(site.code) else { return Vec::new() };
     let index = site.word as usize;
-    let laid = Op::from_number(method.word(index).op());
-    Some(method.native.operation_at(index).unwrap_or(laid).unfused())
+    if code.get().word(index).sent_args().is_none()
+        && !operation_at(site).is_some_and(is_arithmetic)
+    {
+        return Vec::new();
+    }
+    let known = profile.known_pic(site).map(|pic| pic.classes().collect());
+    let mut seen: Vec<u64> = known.unwrap_or_default();
+    seen.extend(Some(code.ip_at(index).cached_class()).filter(|class| *class != 0));
+    seen
 }
 
-/// Why native code has left before the operation at `site`, at which the VM's registers are.
-pub fn why(vm: &Vm, profile: &Profile, site: Site) -> Reason {
+/// Why native code has left before the operation at `site`, at which the VM's registers are. When it was compiled,
+/// the classes in `expected` had been seen there.
+pub fn why(vm: &Vm, expected: &[u64], site: Site) -> Reason {
     let (Some(operation), Some(code)) = (operation_at(site), CodeRef::from_word(site.code)) else {
         return Reason::NotCompiled;
     };
-    let word = code.get().word(site.word as usize);
     match operation {
-        Op::Send | Op::SendPrimitive | Op::SendQuick | Op::SendEvaluate => {
-            let args = usize::from(word.a());
-            let is_super = word.c() == selector::SUPER;
-            of_send(vm, profile, site, args, is_super)
-        }
-        Op::At => of_send(vm, profile, site, 1, false),
-        Op::AtPut => of_send(vm, profile, site, 2, false),
-        Op::Size => of_send(vm, profile, site, 0, false),
         Op::JumpIfTrue | Op::JumpIfFalse => Reason::NoBoolean,
         Op::PushLiteralVariable => Reason::Global,
+        Op::PushMaybeContextVariable | Op::StoreMaybeContextVariable => Reason::Married,
         Op::PushNewArray | Op::PushClosure | Op::PushFullClosure => Reason::Memory,
         _ if is_arithmetic(operation) => of_arithmetic(vm, operation),
-        _ => Reason::NotCompiled,
+        _ => match code.get().word(site.word as usize).sent_args() {
+            Some(args) => of_send(vm, expected, operation, args),
+            None => Reason::NotCompiled,
+        },
     }
 }
 
@@ -90,46 +91,43 @@ fn is_arithmetic(operation: Op) -> bool {
 }
 
 fn of_arithmetic(vm: &Vm, operation: Op) -> Reason {
-    let (a, b) = (operand(vm, 1), operand(vm, 0));
-    match (a.as_integer(), b.as_integer()) {
-        (Some(_), Some(_)) if matches!(operation, Op::Add | Op::Subtract | Op::Multiply) => {
-            Reason::Overflow
-        }
-        (Some(_), Some(distance)) if operation == Op::BitShift && distance > 0 => Reason::Overflow,
-        (Some(_), Some(_)) => Reason::Operand,
-        _ => Reason::Class,
-    }
+    let (a, b) = (vm.stack_value(1).as_integer(), vm.stack_value(0).as_integer());
+    let (Some(a), Some(b)) = (a.map(i128::from), b.map(i128::from)) else { return Reason::Class };
+    let result = match operation {
+        Op::Add => a + b,
+        Op::Subtract => a - b,
+        Op::Multiply => a * b,
+        Op::BitShift if (0..=64).contains(&b) => a << b,
+        Op::BitShift if b > 64 && a != 0 => i128::MAX,
+        Op::Divide if b == 0 || a % b != 0 => return Reason::Operand,
+        Op::FloorDivide | Op::Modulo if b == 0 => return Reason::Operand,
+        // They are what was expected least: floats were.
+        _ => return Reason::Class,
+    };
+    let range = i128::from(MIN_SMALL_INTEGER)..=i128::from(MAX_SMALL_INTEGER);
+    if range.contains(&result) { Reason::Class } else { Reason::Overflow }
 }
 
-fn of_send(vm: &Vm, profile: &Profile, site: Site, args: usize, is_super: bool) -> Reason {
-    let Some(code) = CodeRef::from_word(site.code) else { return Reason::NotCompiled };
-    let receiver = operand(vm, args);
-    let class = u64::from(vm.heap.class_index(receiver).0);
-    let cached = code.ip_at(site.word as usize).cached_class();
-    let mut seen: Vec<u64> =
-        profile.known_pic(site).map_or_else(Vec::new, |pic| pic.classes().collect());
-    seen.extend(Some(cached).filter(|class| *class != 0));
-    if seen.is_empty() {
+fn of_send(vm: &Vm, expected: &[u64], operation: Op, args: usize) -> Reason {
+    if expected.is_empty() {
         return Reason::NotExecuted;
     }
-    if !is_super && !seen.contains(&class) {
+    let receiver = vm.stack_value(args);
+    if !expected.contains(&u64::from(vm.heap.class_index(receiver).0)) {
         return Reason::Class;
     }
     // The class was expected, so it is what the method found does in line.
-    let index = (args > 0).then(|| operand(vm, args - 1).as_integer()).flatten();
-    let elements = receiver.is_pointer().then(|| vm.heap.element_count(receiver));
-    match (index, elements) {
-        (Some(index), Some(elements))
-            if u64::try_from(index).is_ok_and(|at| at == 0 || at > elements) || index < 0 =>
-        {
-            Reason::Bounds
+    let index = match operation {
+        Op::At => vm.stack_value(0).as_integer(),
+        Op::AtPut => vm.stack_value(1).as_integer(),
+        _ => None,
+    };
+    match index {
+        Some(index) if receiver.is_pointer() => {
+            let elements = vm.heap.element_count(receiver);
+            let within = u64::try_from(index).is_ok_and(|index| (1..=elements).contains(&index));
+            if within { Reason::Operand } else { Reason::Bounds }
         }
         _ => Reason::Operand,
     }
-}
-
-/// The operand with `above` others on top of it.
-fn operand(vm: &Vm, above: usize) -> Oop {
-    let sp = vm.registers.sp;
-    Oop(vm.heap.load(Address(sp.0 - 8 * (above as u64 + 1))))
 }

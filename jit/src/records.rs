@@ -9,7 +9,8 @@ use rowel_interpreter::native::EntryKind;
 use rustc_hash::FxHashMap;
 
 use crate::compiler::Unit;
-use crate::reasons::{REASONS, Reason};
+use crate::profile::Site;
+use crate::reasons::Reason;
 
 /// Why a unit's native code went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,18 @@ pub enum Gone {
     Evicted,
     /// Its method is no more.
     Freed,
+}
+
+/// Where a unit was left.
+#[derive(Clone, Debug)]
+pub struct Place {
+    site: Site,
+    /// Why.
+    pub why: Reason,
+    /// How often.
+    pub times: u64,
+    /// The operation, and its method.
+    pub text: String,
 }
 
 /// What is known of one unit.
@@ -45,8 +58,10 @@ pub struct Record {
     pub bytes: usize,
     /// Methods and blocks inlined.
     pub inlined: u32,
-    /// How often it was left, by reason.
-    pub leaves: [u64; REASONS],
+    /// How often it was left because somebody has asked to look up.
+    pub asked: u64,
+    /// Where it was left because of a guard.
+    pub places: Vec<Place>,
     /// How often its code went for each reason, in the order of [`Gone`].
     pub gone: [u32; 3],
     /// Why it has no code, if it was refused.
@@ -133,7 +148,8 @@ impl Record {
             machine_time: Duration::ZERO,
             bytes: 0,
             inlined: 0,
-            leaves: [0; REASONS],
+            asked: 0,
+            places: Vec::new(),
             gone: [0; 3],
             refused: None,
         }
@@ -148,8 +164,27 @@ impl Record {
         self.refused = None;
     }
 
-    /// It was left.
-    pub fn left(&mut self, why: Reason) {
-        self.leaves[why as usize] += 1;
+    /// It was left at `site`.
+    pub fn left(&mut self, site: Site, why: Reason, text: impl FnOnce() -> String) {
+        let known = self.places.iter_mut().find(|place| place.site == site && place.why == why);
+        match known {
+            Some(place) => place.times += 1,
+            None => self.places.push(Place { site, why, times: 1, text: text() }),
+        }
+    }
+
+    /// How often it was left because of a guard.
+    pub fn leaves(&self) -> u64 {
+        self.places.iter().map(|place| place.times).sum()
+    }
+
+    /// How often for this reason.
+    pub fn leaves_for(&self, why: Reason) -> u64 {
+        self.places.iter().filter(|place| place.why == why).map(|place| place.times).sum()
+    }
+
+    /// Where it was left most often.
+    pub fn worst_place(&self) -> Option<&Place> {
+        self.places.iter().max_by_key(|place| place.times)
     }
 }

@@ -9,7 +9,7 @@ use rowel_interpreter::native::EntryKind;
 use serde_json::{Map, Value, json};
 
 use crate::reasons::Reason;
-use crate::records::{Gone, Record};
+use crate::records::{Gone, Place, Record};
 use crate::stats::Stats;
 
 /// The table has so many units at most: the hottest.
@@ -57,7 +57,7 @@ impl Report {
                 micros(unit.machine_time),
                 unit.bytes as u64,
                 u64::from(unit.inlined),
-                guarded_leaves(unit),
+                unit.leaves(),
                 u64::from(unit.gone[Gone::Flushed as usize]),
                 u64::from(unit.gone[Gone::Evicted as usize]),
             ];
@@ -94,6 +94,10 @@ impl Report {
 }
 
 fn unit_json(unit: &Record) -> Value {
+    let mut places: Vec<_> = unit.places.iter().collect();
+    places.sort_by_key(|place| std::cmp::Reverse(place.times));
+    let place =
+        |place: &&Place| json!({ "at": place.text, "why": place.why.text(), "times": place.times });
     let leaves: Map<String, Value> =
         reasons(unit).map(|(reason, times)| (reason.text().to_owned(), times.into())).collect();
     json!({
@@ -112,6 +116,8 @@ fn unit_json(unit: &Record) -> Value {
         "bytes": unit.bytes,
         "inlined": unit.inlined,
         "leaves": leaves,
+        "places": places.iter().map(place).collect::<Vec<_>>(),
+        "asked_to_look_up": unit.asked,
         "flushed": unit.gone[Gone::Flushed as usize],
         "evicted": unit.gone[Gone::Evicted as usize],
         "freed": unit.gone[Gone::Freed as usize],
@@ -121,19 +127,15 @@ fn unit_json(unit: &Record) -> Value {
 
 /// How often `unit` was left for each reason that there was.
 fn reasons(unit: &Record) -> impl Iterator<Item = (Reason, u64)> + '_ {
-    let all = Reason::ALL.iter().map(|reason| (*reason, unit.leaves[*reason as usize]));
+    let all = Reason::ALL.iter().map(|reason| (*reason, unit.leaves_for(*reason)));
     all.filter(|(_, times)| *times > 0)
-}
-
-/// Leaves other than those that were asked for.
-fn guarded_leaves(unit: &Record) -> u64 {
-    reasons(unit).filter(|(reason, _)| *reason != Reason::Asked).map(|(_, times)| times).sum()
 }
 
 /// What there is to say besides figures.
 fn remarks(unit: &Record) -> String {
     let mut remarks: Vec<String> =
         reasons(unit).map(|(reason, times)| format!("{} {times}", reason.text())).collect();
+    remarks.extend(unit.worst_place().map(|place| format!("most at {}", place.text)));
     if unit.gone[Gone::Freed as usize] > 0 {
         remarks.push("its method is no more".into());
     }

@@ -41,6 +41,27 @@ pub extern "C" fn leave(vm: *mut Vm, exits: *const Exits, number: u64, fp: u64) 
     })
 }
 
+/// All of these, for dumps.
+pub const FUNCTIONS: &[(&str, fn() -> usize)] = &[
+    ("leave", || leave as *const () as usize),
+    ("run_operation", || run_operation as *const () as usize),
+    ("interpret", || interpret as *const () as usize),
+    ("execute", || execute as *const () as usize),
+    ("primitive", || primitive as *const () as usize),
+    ("send", || send as *const () as usize),
+    ("find", || find as *const () as usize),
+    ("block", || block as *const () as usize),
+    ("closure", || closure as *const () as usize),
+    ("same", || same as *const () as usize),
+    ("compute", || compute as *const () as usize),
+    ("widow", || widow as *const () as usize),
+    ("float", || float as *const () as usize),
+    ("note_store", || note_store as *const () as usize),
+    ("identity_hash", || identity_hash as *const () as usize),
+    ("allocate_elements", || allocate_elements as *const () as usize),
+    ("allocate", || allocate as *const () as usize),
+];
+
 /// Run operation number `operation`, the frame being at `ip` with its operands up to `sp`. Answers 0 when
 /// native code has to leave.
 pub extern "C" fn run_operation(vm: *mut Vm, ip: u64, sp: u64, fp: u64, operation: u64) -> u64 {
@@ -160,4 +181,16 @@ fn shape_of(shape: u64) -> (ClassIndex, Format) {
 pub extern "C" fn allocate(vm: *mut Vm, shape: u64, slots: u64) -> u64 {
     let (class, format) = shape_of(shape);
     vm_of(vm).heap.allocate(class, format, slots).map_or(0, |oop| oop.0)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn all_functions_have_a_name() {
+        let source = include_str!("runtime.rs");
+        let defined = source.lines().filter_map(|line| line.strip_prefix("pub extern \"C\" fn "));
+        let defined: Vec<&str> = defined.filter_map(|line| line.split('(').next()).collect();
+        let named: Vec<&str> = super::FUNCTIONS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, defined);
+    }
 }

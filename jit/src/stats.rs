@@ -19,6 +19,8 @@ pub struct Stats {
     pub flushes: u64,
     /// How often all code was dropped because the budget was nearly used up.
     pub evictions: u64,
+    /// How long that took.
+    pub eviction_time: std::time::Duration,
     /// How long the isolate was busy with it.
     pub pauses: std::time::Duration,
     /// How long the back end took.

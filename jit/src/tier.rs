@@ -5,30 +5,30 @@
 //! finding native code. What was found often enough gets entries: at its start, those of its blocks, and the
 //! heads of its loops. Where the interpreter comes to an entry, that unit is compiled.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::Context;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
 use rowel_interpreter::vm::Vm;
 use rustc_hash::FxHashMap;
 
+use crate::cold;
 use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
+use crate::dump::{Dumping, Names};
 use crate::entries::entries_of;
 use crate::exits::Exits;
+use crate::listing;
 use crate::log::{Log, name_of};
 use crate::machine::{Unsupported, machine};
 use crate::memory::{CodeMemory, NoRoom};
-use crate::policy::{JitOptions, MOST_COMPILATIONS, OFTEN, Stream, Thresholds, When};
+use crate::policy::{JitOptions, MOST_COMPILATIONS, OFTEN, Thresholds, When};
 use crate::profile::{Profile, Site};
-use crate::reasons::{Reason, operation_at, why};
-use crate::records::{Gone, Record, Records};
-use crate::report::Report;
+use crate::recording::Recording;
+use crate::records::{Gone, Record};
 use crate::sampler::Sampler;
 use crate::stats::Stats;
 use crate::stubs::{self, Stubs};
@@ -57,16 +57,6 @@ struct Waiting {
     name: String,
 }
 
-/// What is recorded, and what for.
-#[derive(Debug)]
-struct Recording {
-    records: Records,
-    /// So often the interpreter was found running.
-    interpreted: u64,
-    table: Option<Stream>,
-    json: Option<File>,
-}
-
 /// A compiled tier.
 pub struct Tiered {
     isa: OwnedTargetIsa,
@@ -85,7 +75,8 @@ pub struct Tiered {
     worker: Option<Worker>,
     /// Units whose IR the other thread has, by number.
     waiting: FxHashMap<u32, Waiting>,
-    /// When somebody asks for them.
+    dump: Option<Dumping>,
+    /// When somebody asks for that.
     recording: Option<Recording>,
     /// What happened so far.
     pub stats: Stats,
@@ -119,6 +110,28 @@ impl Tiered {
         Ok(())
     }
 
+    /// Compile the method called `name`, as Class>>selector, its blocks and its loops, none of which has run,
+    /// and dump what `options` ask for. Answers whether there is such a method.
+    ///
+    /// # Errors
+    /// When Cranelift does not know this machine, or there is no memory.
+    pub fn compile_cold(
+        vm: &mut Vm,
+        options: &JitOptions,
+        name: &str,
+    ) -> Result<bool, Unsupported> {
+        let Some(method) = cold::method_named(vm, name) else { return Ok(false) };
+        // So that sends are compiled that were never executed.
+        let options = JitOptions { when: When::Always, ..options.clone() };
+        let (mut tier, _) = Tiered::new(&options)?;
+        let code = vm.code_for(method);
+        for unit in cold::units_of(vm, code) {
+            // What cannot be compiled has been told of.
+            tier.compile(vm, unit);
+        }
+        Ok(true)
+    }
+
     fn new(options: &JitOptions) -> Result<(Tiered, Trampolines), Unsupported> {
         let isa = machine()?;
         let mut memory = CodeMemory::new(options.budget);
@@ -140,6 +153,7 @@ impl Tiered {
             is_full: false,
             worker: None,
             waiting: FxHashMap::default(),
+            dump: options.dump.clone().map(Dumping::new),
             recording: Recording::new(options)?,
             stats: Stats::default(),
         };
@@ -148,7 +162,8 @@ impl Tiered {
 
     /// Compile `unit`; answers its address if it has one at once.
     fn compile(&mut self, vm: &mut Vm, unit: Unit) -> Option<u64> {
-        if self.waiting.values().any(|waiting| waiting.unit == unit) {
+        // What finds no room waits until there is some again.
+        if self.is_full || self.waiting.values().any(|waiting| waiting.unit == unit) {
             return None;
         }
         let start = std::time::Instant::now();
@@ -158,6 +173,9 @@ impl Tiered {
             Ok(address) => address,
             Err(error) => {
                 self.refuse(unit, &error);
+                if self.is_full {
+                    vm.request_attention();
+                }
                 None
             }
         }
@@ -187,13 +205,29 @@ impl Tiered {
             counter,
             eager: self.when == When::Always,
         };
-        let prepared = compiler::prepare(vm, &mut self.profile, unit, setting)?;
+        let wants_name = self.log.wants_names() || self.dump.is_some();
+        let name = if wants_name { name_of(vm, unit) } else { String::new() };
+        let dump = self.dump.as_mut().filter(|dump| dump.wants(&name));
+        let prepared = match dump {
+            Some(dump) => {
+                dump.source(vm, unit, &name);
+                let prepared = compiler::prepare(vm, &mut self.profile, unit, setting);
+                prepared.inspect_err(|error| dump.refused(error))?
+            }
+            None => compiler::prepare(vm, &mut self.profile, unit, setting)?,
+        };
         let Prepared { mut context, relies, exits, inlined } = prepared;
         if let Some(record) = self.record(unit) {
             record.ir_time += start.elapsed();
         }
-        let name = if self.log.wants_names() { name_of(vm, unit) } else { String::new() };
+        if let Some(recording) = &mut self.recording {
+            recording.compiled(number, &self.profile, &exits);
+        }
         let waiting = Waiting { unit, relies, exits, inlined, name };
+        if let Some(dump) = self.dump.as_ref().filter(|dump| dump.wants(&waiting.name)) {
+            let (code, time) = dumped(dump, &*self.isa, vm, &waiting, &mut context)?;
+            return Ok(Some(self.place(number, waiting, &code, time)?));
+        }
         if let Some(worker) = &self.worker {
             if worker.send(number, context) {
                 self.waiting.insert(number, waiting);
@@ -316,39 +350,27 @@ impl Tiered {
         let Some(unit) = self.units.get(number).map(|compiled| compiled.unit) else { return };
         if let Some(record) = self.record(unit) {
             record.samples += u64::from(found);
-            record.left(Reason::Asked);
+            record.asked += 1;
         }
     }
 }
 
-impl Recording {
-    /// What `options` ask for.
-    fn new(options: &JitOptions) -> Result<Option<Recording>, Unsupported> {
-        if options.table.is_none() && options.json.is_none() {
-            return Ok(None);
-        }
-        let create = |path: &PathBuf| {
-            let told = |error| Unsupported(format!("{}: {error}", path.display()));
-            File::create(path).map_err(told)
-        };
-        let json = options.json.as_ref().map(create).transpose()?;
-        let records = Records::default();
-        Ok(Some(Recording { records, interpreted: 0, table: options.table, json }))
-    }
-
-    /// Tell what was recorded.
-    fn tell(self, stats: Stats) {
-        let (units, interpreted_samples) = (self.records.all(), self.interpreted);
-        let report = Report { stats, interpreted_samples, units };
-        if let Some(stream) = self.table {
-            stream.write(&report.table());
-        }
-        if let Some(mut file) = self.json {
-            if let Err(error) = writeln!(file, "{:#}", report.json()) {
-                tracing::warn!("figures of native code: {error}");
-            }
-        }
-    }
+/// The machine code of what is waiting, dumped on the way.
+fn dumped(
+    dump: &Dumping,
+    isa: &dyn TargetIsa,
+    vm: &Vm,
+    waiting: &Waiting,
+    context: &mut Context,
+) -> Result<(Vec<u8>, Duration), CompileError> {
+    let names = Names::new(vm, waiting.unit, &waiting.relies);
+    dump.ir_made(&names, context);
+    context.set_disasm(true);
+    let start = std::time::Instant::now();
+    let code = worker::machine_code(isa, context)?;
+    let time = start.elapsed();
+    dump.compiled(&names, context, &code);
+    Ok((code, time))
 }
 
 impl Tier for Tiered {
@@ -396,18 +418,15 @@ impl Tier for Tiered {
         let unit = compiled.unit;
         self.stats.leaves += 1;
         let (leaves, compilations) = (compiled.exits.leaves(), self.units.compilations(unit));
-        if self.recording.is_some() {
-            let why = why(vm, &self.profile, site);
-            if let Some(record) = self.record(unit) {
-                record.left(why);
-            }
+        if let Some(recording) = &mut self.recording {
+            recording.left(vm, (unit, number), exit, site);
         }
         self.note_receiver(vm, site);
         if times == OFTEN {
             let code = CodeRef::from_word(site.code);
             let name = code.map(|code| vm.name_of_method(code.get().method, false));
             tracing::debug!(
-                ?name, word = site.word, operation = ?operation_at(site), compilations,
+                ?name, word = site.word, operation = ?listing::operation_at(site), compilations,
                 "native code leaves here again and again"
             );
         }
@@ -418,17 +437,11 @@ impl Tier for Tiered {
             return;
         }
         tracing::debug!(
-            site = ?site, operation = ?operation_at(site), unit = ?unit, "left too often"
+            site = ?site, operation = ?listing::operation_at(site), unit = ?unit, "left too often"
         );
         self.profile.left_too_often(site, compilations);
         self.log.line(|| {
-            let at = operation_at(site).map_or("?".into(), |operation| format!("{operation:?}"));
-            let why = why(vm, &self.profile, site).text();
-            format!(
-                "{} leaves too often, last at {at} of word {}: {why}",
-                name_of(vm, unit),
-                site.word
-            )
+            format!("{} leaves too often, last at {}", name_of(vm, unit), listing::place(vm, site))
         });
         if compilations >= MOST_COMPILATIONS {
             self.give_up(unit);
@@ -447,8 +460,10 @@ impl Tier for Tiered {
         }
         if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
+            let start = std::time::Instant::now();
             self.stats.evictions += 1;
             self.forget(Gone::Evicted, |_, _| true);
+            self.stats.eviction_time += start.elapsed();
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -490,9 +505,8 @@ impl Tier for Tiered {
 
     fn forked(&mut self, limit: Arc<AtomicU64>) {
         self.log.forked();
-        // The figures are those of the process that was asked for them.
         if let Some(recording) = &mut self.recording {
-            (recording.table, recording.json) = (None, None);
+            recording.forked();
         }
         if let Some(sampler) = self.sampler.take() {
             // Its thread is not in this process: there is nothing to wait for.
@@ -512,6 +526,8 @@ impl Tier for Tiered {
             budget: self.memory.budget() as u64,
             used: self.memory.used() as u64,
             units: self.units.count() as u64,
+            evictions: self.stats.evictions,
+            eviction_time: self.stats.eviction_time,
         }
     }
 }
@@ -521,6 +537,9 @@ impl Drop for Tiered {
         let stats = self.stats;
         tracing::debug!(?stats, "the compiled tier ends");
         self.log.line(|| stats.to_string());
+        if let Some(dump) = &self.dump {
+            dump.ends();
+        }
         if let Some(recording) = self.recording.take() {
             recording.tell(stats);
         }

@@ -1,5 +1,5 @@
 //! The `rowel` command as users meet it: scripts, tests of the image itself, saved images, signals,
-//! damaged files, bad usage, benchmarks.
+//! damaged files, bad usage, benchmarks, what can be seen of native code.
 //!
 //! The image is found as `real_image` says; without one (never in CI) these tests do nothing.
 
@@ -10,6 +10,7 @@ mod numbers;
 mod place;
 mod saving;
 mod scripts;
+mod seeing;
 mod signals;
 mod usage;
 

@@ -122,6 +122,13 @@ fn number(vm: &mut Vm, index: i64) -> Option<i64> {
         40 => 8,
         42 => vm.zone.page_count() as i64,
         46 => vm.tier.as_ref().map_or(0, |tier| tier.figures().budget as i64),
+        // Cog makes room by compacting; nil without native code, as in VMMaker.
+        62 => return vm.tier.as_ref().map(|tier| tier.figures().evictions as i64),
+        63 => {
+            let time = vm.tier.as_ref()?.figures().eviction_time;
+            // Rounded, as in VMMaker.
+            return Some((time.as_micros() as i64 + 500) / 1000);
+        }
         64 => vm.tier.as_ref().map_or(0, |tier| tier.figures().units as i64),
         65 => FEATURES,
         66 => PAGE_BYTES as i64,

@@ -1,0 +1,130 @@
+//! Compiling a method that has not run, to look at what comes of it.
+//!
+//! Nothing is known then of the classes that its sends will see.
+
+use rowel_interpreter::code::CodeRef;
+use rowel_interpreter::layout::{class, method_dictionary};
+use rowel_interpreter::method;
+use rowel_interpreter::native::{EntryKind, NativeEntry};
+use rowel_interpreter::operation::{OPERATIONS, Operation as Op};
+use rowel_interpreter::vm::Vm;
+use rowel_objmem::layout::{CLASS_TABLE_PAGE_SIZE, CLASS_TABLE_ROOT_SLOTS};
+use rowel_objmem::{ClassIndex, Oop};
+
+use crate::compiler::Unit;
+use crate::entries::entries_of;
+
+/// The method called `name`, as Class>>selector, if there is one.
+pub fn method_named(vm: &Vm, name: &str) -> Option<Oop> {
+    let (class_name, selector) = name.split_once(">>")?;
+    let class = class_named(vm, class_name)?;
+    let heap = &vm.heap;
+    let dictionary = heap.follow(heap.fetch(class, class::METHOD_DICTIONARY));
+    if !dictionary.is_pointer() || !heap.format(dictionary).is_pointers() {
+        return None;
+    }
+    let methods = heap.follow(heap.fetch(dictionary, method_dictionary::METHODS));
+    let slots = method_dictionary::FIRST_SELECTOR..heap.slot_count(dictionary) as usize;
+    for slot in slots {
+        let found = heap.follow(heap.fetch(dictionary, slot));
+        if found != heap.nil() && vm.selector_name(found) == selector {
+            let index = slot - method_dictionary::FIRST_SELECTOR;
+            let method = heap.follow(heap.fetch(methods, index));
+            return method::is_well_formed(heap.memory(), method).then_some(method);
+        }
+    }
+    None
+}
+
+fn class_named(vm: &Vm, name: &str) -> Option<Oop> {
+    let heap = &vm.heap;
+    let indices = (1..CLASS_TABLE_ROOT_SLOTS).flat_map(|page| {
+        let first = page * CLASS_TABLE_PAGE_SIZE;
+        let is_there = heap.fetch(heap.hidden_roots(), page as usize) != heap.nil();
+        let count = if is_there { CLASS_TABLE_PAGE_SIZE } else { 0 };
+        first..first + count
+    });
+    // The first page has those that the VM knows, some of them several times.
+    let mut classes =
+        (0..CLASS_TABLE_PAGE_SIZE).chain(indices).map(|index| heap.class_at(ClassIndex(index)));
+    classes.find(|class| {
+        let is_class = *class != heap.nil()
+            && class.is_pointer()
+            && heap.format(*class).is_pointers()
+            && heap.slot_count(*class) > class::METHOD_DICTIONARY as u64;
+        is_class && vm.class_name(*class) == name
+    })
+}
+
+/// Everything in `code` that may be compiled, its blocks included.
+pub fn units_of(vm: &mut Vm, code: CodeRef) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let blocks: Vec<(usize, usize)> = embedded_blocks(code);
+    for entry in entries_of(vm, code) {
+        code.get().add_entry(entry);
+        let word = entry.word as usize;
+        let in_block = blocks.iter().any(|(start, end)| (*start..*end).contains(&word));
+        let in_block = in_block && entry.kind == EntryKind::Loop;
+        units.push(Unit { code, word, kind: entry.kind, in_block });
+    }
+    for (literal, copied) in full_blocks(code) {
+        let memory = vm.heap.memory();
+        let block = vm.heap.follow(method::literal(memory, code.get().method, literal));
+        if !method::is_well_formed(memory, block) {
+            continue;
+        }
+        let block = vm.code_for(block);
+        let depth = u32::from(block.get().num_args) + copied;
+        let operation = Op::from_number(block.get().word(0).op());
+        block.get().add_entry(NativeEntry {
+            word: 0,
+            operation,
+            kind: EntryKind::Block,
+            depth,
+            address: 0,
+        });
+        units.push(Unit { code: block, word: 0, kind: EntryKind::Block, in_block: false });
+        let inner = units_of(vm, block).into_iter();
+        units.extend(inner.filter(|unit| unit.word != 0).map(|unit| Unit {
+            in_block: unit.in_block || unit.code == block && unit.kind == EntryKind::Loop,
+            ..unit
+        }));
+    }
+    units
+}
+
+/// Where the blocks in `code` that have no method of their own start and end.
+fn embedded_blocks(code: CodeRef) -> Vec<(usize, usize)> {
+    let makers = operations(code).filter(|(_, operation)| *operation == Op::PushClosure);
+    makers
+        .map(|(index, _)| {
+            // A jump over the block comes first.
+            let start = index + 2;
+            let length = code.get().word(index + 1).c();
+            (start, start + usize::try_from(length).unwrap_or(0))
+        })
+        .collect()
+}
+
+/// Which literals of `code` are blocks, and how many values each copies.
+fn full_blocks(code: CodeRef) -> Vec<(usize, u32)> {
+    let makers = operations(code).filter(|(_, operation)| *operation == Op::PushFullClosure);
+    makers
+        .map(|(index, _)| {
+            let word = code.get().word(index);
+            (usize::from(word.b()), u32::from(word.a()))
+        })
+        .collect()
+}
+
+/// Index and operation of each word that is one.
+fn operations(code: CodeRef) -> impl Iterator<Item = (usize, Op)> {
+    let words = code.get().words();
+    let mut index = 0;
+    std::iter::from_fn(move || {
+        let operation = Op::from_number(words.get(index)?.op()).unfused();
+        let at = index;
+        index += OPERATIONS[operation as usize].1;
+        Some((at, operation))
+    })
+}
