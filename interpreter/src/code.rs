@@ -113,67 +113,6 @@ pub const SIMPLE_ARGS: u8 = 2;
 /// The most temporaries of such a method, besides its arguments.
 pub const SIMPLE_TEMPS: u8 = 2;
 
-/// Where the code of the blocks evaluated last starts: what [`CodeStore::of_method`] and
-/// [`MethodCode::word_at`] would answer, sooner.
-#[derive(Debug)]
-pub struct BlockCache {
-    entries: Box<[BlockEntry; BLOCK_ENTRIES]>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct BlockEntry {
-    method: Oop,
-    start: Oop,
-    depth: u64,
-    code: Option<(CodeRef, Ip)>,
-}
-
-/// Entries of a [`BlockCache`]; a power of two.
-const BLOCK_ENTRIES: usize = 1024;
-
-impl BlockEntry {
-    const EMPTY: BlockEntry =
-        BlockEntry { method: Oop::ZERO, start: Oop::ZERO, depth: 0, code: None };
-}
-
-impl Default for BlockCache {
-    fn default() -> Self {
-        BlockCache { entries: Box::new([BlockEntry::EMPTY; BLOCK_ENTRIES]) }
-    }
-}
-
-impl BlockCache {
-    #[inline(always)]
-    fn slot(method: Oop, start: Oop) -> usize {
-        ((method.0 >> 4) ^ (method.0 >> 14) ^ (start.0 >> 3)) as usize & (BLOCK_ENTRIES - 1)
-    }
-
-    /// The code cached for a block of `method` that starts at pc `start` (as its closure has it; zero
-    /// where the method is the block's own) with `depth` arguments and copied values, and where in it
-    /// the block starts.
-    #[inline(always)]
-    pub fn get(&self, method: Oop, start: Oop, depth: u64) -> Option<(CodeRef, Ip)> {
-        let entry = &self.entries[Self::slot(method, start)];
-        if entry.method == method && entry.start == start && entry.depth == depth {
-            entry.code
-        } else {
-            None
-        }
-    }
-
-    /// Cache `code` from `word` on for a block of `method` that starts at `start`, which has been seen to
-    /// fit with `depth` arguments and copied values.
-    pub fn put(&mut self, method: Oop, start: Oop, depth: u64, code: CodeRef, word: usize) {
-        let entry = BlockEntry { method, start, depth, code: Some((code, code.ip_at(word))) };
-        self.entries[Self::slot(method, start)] = entry;
-    }
-
-    /// Forget everything.
-    pub fn flush(&mut self) {
-        self.entries.fill(BlockEntry::EMPTY);
-    }
-}
-
 /// Owner of all translated code of an isolate.
 #[derive(Debug, Default)]
 pub struct CodeStore {
@@ -237,6 +176,7 @@ impl MethodCode {
 
     /// Have the words be interpreted again whose entries `keep` refuses.
     pub fn retain_entries(&self, mut keep: impl FnMut(&NativeEntry) -> bool) {
+        self.native.changed();
         self.native.entries.borrow_mut().retain(|entry| {
             let kept = keep(entry);
             if !kept {

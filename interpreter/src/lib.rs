@@ -32,6 +32,7 @@
 pub mod arithmetic;
 mod arity;
 pub mod attention;
+pub mod block_cache;
 pub mod clock;
 pub mod code;
 pub mod context;

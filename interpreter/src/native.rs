@@ -28,7 +28,6 @@ use crate::vm::{Registers, Vm};
 mod calls;
 mod part;
 
-pub use calls::Block;
 pub use part::{EntryKind, NativeEntry, NativePart};
 
 /// Functions that the tier has made to be called from here: `(vm, fp, code, target)` call `target`, which

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rowel_objmem::{Address, Heap, Oop};
 
-use crate::code::{BlockCache, CodeRef, CodeStore, Ip};
+use crate::block_cache::BlockCache;
+use crate::code::{CodeRef, CodeStore, Ip};
 use crate::dispatch::Leave;
 use crate::failure::Failure;
 use crate::frame;

@@ -11,6 +11,8 @@ use rowel_interpreter::primitives::slots_for;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Address, ClassIndex, Format, Oop};
 
+pub mod fast;
+
 use crate::exits::Exits;
 use crate::profile::Pic;
 
@@ -120,7 +122,7 @@ pub extern "C" fn find(vm: *mut Vm, pic: *const Pic, ip: u64, receiver: u64, met
 
 /// The native code of the closure `block` for `count` arguments; 0 when there is none.
 pub extern "C" fn block(vm: *mut Vm, block: u64, count: u64) -> u64 {
-    vm_of(vm).guarded(|vm| vm.block_address(Oop(block), count as usize))
+    vm_of(vm).block_address(Oop(block), count as usize)
 }
 
 /// Make the closure that the operation at `maker` makes, in the frame at `fp`, its copied values being

@@ -20,6 +20,7 @@ use crate::compiler::signature;
 use crate::log::Log;
 use crate::memory::CodeMemory;
 use crate::runtime;
+use crate::runtime::fast::FAST;
 use crate::tier::NotCompiled;
 
 /// The most arguments of a method.
@@ -32,6 +33,8 @@ pub struct Stubs {
     interpret: Vec<u64>,
     /// For those that answer the receiver, a constant or a variable.
     quick: Vec<(Quick, u64)>,
+    /// For those with a primitive whose usual case is done first: by its number and that of its arguments.
+    fast: Vec<((u16, usize), u64)>,
     /// For all others.
     execute: Vec<u64>,
 }
@@ -91,6 +94,12 @@ impl Stubs {
             return code.get().native.direct.set(*address);
         }
         let args = usize::from(code.get().num_args);
+        let kind = (code.get().primitive, args);
+        if matches!(code.get().action, Action::Value(_))
+            && let Some((_, address)) = self.fast.iter().find(|(fast, _)| *fast == kind)
+        {
+            return code.get().native.direct.set(*address);
+        }
         let stubs = match code.get().action {
             Action::Activate => &self.interpret,
             _ => &self.execute,
@@ -107,6 +116,8 @@ enum Kind {
     Interpret,
     Execute,
     Quick(Quick),
+    /// The address of what does the usual case of a primitive.
+    Fast(usize),
     EnterMethod,
     EnterBlock,
     EnterLoop,
@@ -137,6 +148,10 @@ pub fn make(
         methods.push(trampoline(add(Kind::EnterMethod, args)?));
         blocks.push(trampoline(add(Kind::EnterBlock, args)?));
     }
+    for (primitive, args, address) in FAST {
+        let stub = add(Kind::Fast(address()), *args)?;
+        stubs.fast.push(((*primitive, *args), stub));
+    }
     for quick in Quick::ALL {
         stubs.quick.push((quick, add(Kind::Quick(quick), 0)?));
     }
@@ -147,7 +162,7 @@ pub fn make(
 fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, String> {
     let mut context = Context::new();
     let parameters = match kind {
-        Kind::Interpret | Kind::Execute | Kind::Quick(_) => 3 + args,
+        Kind::Interpret | Kind::Execute | Kind::Quick(_) | Kind::Fast(_) => 3 + args,
         _ => 4,
     };
     context.func.signature = signature(isa.default_call_conv(), parameters, true);
@@ -160,6 +175,7 @@ fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, Stri
     let result = match kind {
         Kind::Interpret => interpret(isa, &mut b, &parameters),
         Kind::Execute => execute(isa, &mut b, &parameters),
+        Kind::Fast(address) => fast(isa, &mut b, &parameters, address),
         Kind::Quick(Quick::Receiver) => parameters[2],
         Kind::Quick(Quick::Special(offset)) => {
             let vm = b.ins().get_pinned_reg(types::I64);
@@ -206,6 +222,25 @@ fn execute(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value
     }
     let sp = b.ins().iadd_imm_s(fp, 8 * (parameters.len() as i64 - 2));
     call(isa, b, runtime::execute as *const () as usize, &[vm, code, sp, caller])
+}
+
+/// `(fp, code, receiver, arguments…)`: what the function at `address` answers, if it does.
+fn fast(
+    isa: &dyn TargetIsa,
+    b: &mut FunctionBuilder<'_>,
+    parameters: &[Value],
+    address: usize,
+) -> Value {
+    let vm = b.ins().get_pinned_reg(types::I64);
+    let mut arguments = vec![vm];
+    arguments.extend(&parameters[2..]);
+    let value = call(isa, b, address, &arguments);
+    let (done, otherwise) = (b.create_block(), b.create_block());
+    b.ins().brif(value, done, &[], otherwise, &[]);
+    b.switch_to_block(done);
+    b.ins().return_(&[value]);
+    b.switch_to_block(otherwise);
+    execute(isa, b, parameters)
 }
 
 /// `(fp, code, receiver)`: the variable that the method answers, if the receiver has it in its slots.

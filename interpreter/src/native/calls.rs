@@ -10,23 +10,14 @@ use crate::dispatch::{self, Leave, Step};
 use crate::frame::{self, WORD};
 use crate::layout::closure;
 use crate::machine::Machine;
-use crate::native::EntryKind;
 use crate::operation::{Operation, Word, selector};
 use crate::primitives::instance_specification;
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
+use crate::steps::indexing::{element, put_element, size};
 use crate::vm::Vm;
 
 /// So deep native code may run the interpreter, which runs native code.
 const MOST_NESTED: u32 = 200;
-
-/// A block as native code calls it.
-#[derive(Clone, Copy, Debug)]
-pub struct Block {
-    /// The method that holds its code.
-    pub code: CodeRef,
-    /// Where in it the block starts.
-    pub word: usize,
-}
 
 impl Vm {
     /// The code of the running frame.
@@ -137,50 +128,40 @@ impl Vm {
         memory.store(fp.plus(frame::CALLER_FP), caller.0);
     }
 
-    /// What evaluates `block` with `num_args` arguments, when the cache knows.
-    pub fn block_code(&self, block: Oop, num_args: usize) -> Option<Block> {
+    /// What the cache of blocks knows `block` by, where it may be evaluated with `num_args` arguments: its
+    /// method, where it starts, and its arguments and copied values.
+    fn key_of_block(&self, block: Oop, num_args: usize) -> Option<(Oop, Oop, u64)> {
         let class = self.heap.class_index(block);
-        let (code, ip) = if class == class_index::BLOCK_CLOSURE {
-            let outer = self.heap.fetch(block, closure::OUTER_CONTEXT);
-            let count = self.heap.fetch(block, closure::NUM_ARGS);
-            if count != Oop::small_integer(num_args as i64) || !self.is_context(outer) {
-                return None;
-            }
-            let method = self.heap.fetch(outer, crate::layout::context::METHOD);
-            let start = self.heap.fetch(block, closure::START_PC);
-            let copied = self.heap.slot_count(block).saturating_sub(closure::FIRST_COPIED as u64);
-            self.blocks.get(method, start, num_args as u64 + copied)?
-        } else if class == class_index::FULL_BLOCK_CLOSURE {
+        if class == class_index::FULL_BLOCK_CLOSURE {
             let method = self.heap.fetch(block, closure::COMPILED_BLOCK);
-            let first = closure::FULL_FIRST_COPIED as u64;
-            let copied = self.heap.slot_count(block).saturating_sub(first);
-            let (code, ip) = self.blocks.get(method, Oop::ZERO, num_args as u64 + copied)?;
-            if usize::from(code.get().num_args) != num_args {
-                return None;
-            }
-            (code, ip)
-        } else {
+            return Some((method, Oop::ZERO, num_args as u64 + self.copied_by_closure(block)));
+        }
+        if class != class_index::BLOCK_CLOSURE {
             return None;
-        };
-        Some(Block { code, word: code.index_of(ip) })
+        }
+        let outer = self.heap.fetch(block, closure::OUTER_CONTEXT);
+        let count = self.heap.fetch(block, closure::NUM_ARGS);
+        if count != Oop::small_integer(num_args as i64) || !self.is_context(outer) {
+            return None;
+        }
+        let method = self.heap.fetch(outer, crate::layout::context::METHOD);
+        let start = self.heap.fetch(block, closure::START_PC);
+        Some((method, start, num_args as u64 + self.copied_by_closure(block)))
     }
 
     /// The native code of the closure `block` for `num_args` arguments; 0 when there is none.
     pub fn block_address(&self, block: Oop, num_args: usize) -> u64 {
-        let Some(found) = self.block_code(block, num_args) else { return 0 };
-        let entry = found.code.get().native.entry_at(found.word);
-        let entry = entry.filter(|entry| entry.kind == EntryKind::Block);
-        let depth = num_args as u64 + self.copied_by_closure(block);
-        entry.filter(|entry| u64::from(entry.depth) == depth).map_or(0, |entry| entry.address)
+        let Some((method, start, depth)) = self.key_of_block(block, num_args) else { return 0 };
+        let Some((code, address)) = self.blocks.native(method, start, depth) else { return 0 };
+        // A FullBlockClosure has code of its own, which says how many it takes.
+        let fits = start != Oop::ZERO || usize::from(code.get().num_args) == num_args;
+        if fits { address } else { 0 }
     }
 
     /// How many values the closure `block` has copied.
     pub fn copied_by_closure(&self, block: Oop) -> u64 {
-        let first = if self.heap.class_index(block) == class_index::BLOCK_CLOSURE {
-            closure::FIRST_COPIED
-        } else {
-            closure::FULL_FIRST_COPIED
-        };
+        let full = self.heap.class_index(block) == class_index::FULL_BLOCK_CLOSURE;
+        let first = if full { closure::FULL_FIRST_COPIED } else { closure::FIRST_COPIED };
         self.heap.slot_count(block).saturating_sub(first as u64)
     }
 
@@ -270,6 +251,31 @@ impl Vm {
             set(closure::NUM_ARGS, Oop::small_integer(i64::from(word.a())));
         }
         made
+    }
+
+    /// What primitive number `primitive` answers for element `index` of `receiver`, where that is simple.
+    pub fn element_from_native(&self, primitive: u16, receiver: Oop, index: Oop) -> Option<Oop> {
+        let simple = receiver.is_pointer() && index.is_small_integer();
+        simple.then(|| element(self.heap.memory(), receiver, index.integer_value(), primitive))?
+    }
+
+    /// Do what primitive number `primitive` does to put `value` into element `index` of `receiver`, where
+    /// that is simple; else nothing. Answers whether it was.
+    pub fn put_element_from_native(
+        &mut self,
+        primitive: u16,
+        receiver: Oop,
+        index: Oop,
+        value: Oop,
+    ) -> bool {
+        receiver.is_pointer()
+            && index.is_small_integer()
+            && put_element(&self.heap, receiver, index.integer_value(), value, primitive)
+    }
+
+    /// How many elements `receiver` has, where it is an Array or of bytes.
+    pub fn size_from_native(&self, receiver: Oop) -> Option<Oop> {
+        receiver.is_pointer().then(|| size(self.heap.memory(), receiver))?
     }
 
     /// The Float `value`.

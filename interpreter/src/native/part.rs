@@ -40,6 +40,8 @@ pub struct NativePart {
     /// How often it was found running, or called by native code without having any itself.
     pub heat: Cell<u32>,
     pub(crate) entries: RefCell<Vec<NativeEntry>>,
+    /// How often the entries have been changed.
+    changes: Cell<u32>,
     landings: OnceCell<Box<[Cell<Word>]>>,
 }
 
@@ -54,6 +56,17 @@ impl NativePart {
     /// The operation that the entry at word `index` stands for.
     pub fn operation_at(&self, index: usize) -> Option<Operation> {
         self.entry_at(index).map(|entry| entry.operation)
+    }
+
+    /// How often the entries have been changed: no two states of them have the same number, and none has 0.
+    #[inline]
+    pub fn changes(&self) -> u32 {
+        self.changes.get() + 1
+    }
+
+    /// The entries have been changed.
+    pub(crate) fn changed(&self) {
+        self.changes.set(self.changes.get().wrapping_add(1) & (u32::MAX >> 1));
     }
 
     /// Whether any word enters native code.
@@ -71,6 +84,7 @@ impl NativePart {
 
     /// Take note of an entry, in place of another for that word if there is one.
     pub(crate) fn add_entry(&self, entry: NativeEntry) {
+        self.changed();
         let mut entries = self.entries.borrow_mut();
         match entries.binary_search_by_key(&entry.word, |other| other.word) {
             Ok(place) => {

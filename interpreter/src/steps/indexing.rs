@@ -3,7 +3,8 @@
 //! The inline cache says what the send would find: only where that is the primitive of `Object>>at:`
 //! (60), `String>>at:` (63) and so on, may the operation do the primitive's work itself.
 
-use rowel_objmem::{Format, Oop};
+use rowel_objmem::cage::Memory;
+use rowel_objmem::{Format, Heap, Oop};
 
 use crate::dispatch::Step;
 use crate::machine::Machine;
@@ -27,7 +28,8 @@ impl Machine<'_> {
         let (receiver, index) = (self.peek(1), self.peek(0));
         if receiver.is_pointer() && index.is_small_integer() {
             let primitive = self.cached_primitive(receiver);
-            if let Some(value) = self.element(receiver, index.integer_value(), primitive) {
+            let index = index.integer_value();
+            if let Some(value) = element(self.memory, receiver, index, primitive) {
                 self.replace(2, value);
                 return self.next(3);
             }
@@ -48,30 +50,12 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    fn element(&self, receiver: Oop, index: i64, primitive: u16) -> Option<Oop> {
-        let header = self.memory.header(receiver);
-        let at = (index as u64).wrapping_sub(1);
-        if primitive == AT && header.format() == Format::INDEXABLE {
-            return (at < self.memory.slot_count(receiver))
-                .then(|| self.memory.fetch(receiver, at as usize));
-        }
-        if !header.format().is_bytes() || at >= self.memory.byte_size(receiver) {
-            return None;
-        }
-        let byte = self.memory.fetch_byte(receiver, at as usize);
-        match primitive {
-            AT => Some(Oop::small_integer(i64::from(byte))),
-            STRING_AT => Some(Oop::character(u32::from(byte))),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
     pub(crate) fn at_put(&mut self) -> Step {
         let (receiver, index, value) = (self.peek(2), self.peek(1), self.peek(0));
         if receiver.is_pointer() && index.is_small_integer() {
             let primitive = self.cached_primitive(receiver);
-            if self.put_element(receiver, index.integer_value(), value, primitive) {
+            let index = index.integer_value();
+            if put_element(&self.vm.heap, receiver, index, value, primitive) {
                 self.replace(3, value);
                 return self.next(3);
             }
@@ -80,52 +64,84 @@ impl Machine<'_> {
     }
 
     #[inline(always)]
-    fn put_element(&mut self, receiver: Oop, index: i64, value: Oop, primitive: u16) -> bool {
-        let header = self.memory.header(receiver);
-        let at = (index as u64).wrapping_sub(1);
-        if header.is_immutable() {
-            return false;
-        }
-        if primitive == AT_PUT && header.format() == Format::INDEXABLE {
-            let stores = at < self.memory.slot_count(receiver)
-                && self.vm.heap.stores_freely(receiver, header, value);
-            if stores {
-                self.memory.store_unchecked(receiver, at as usize, value);
-            }
-            return stores;
-        }
-        if !header.format().is_bytes() || at >= self.memory.byte_size(receiver) {
-            return false;
-        }
-        let byte = match primitive {
-            AT_PUT if value.is_small_integer() => value.integer_value(),
-            STRING_AT_PUT if value.is_character() => i64::from(value.character_value()),
-            _ => return false,
-        };
-        let fits = (0..256).contains(&byte);
-        if fits {
-            self.memory.store_byte(receiver, at as usize, byte as u8);
-        }
-        fits
-    }
-
-    #[inline(always)]
     pub(crate) fn size(&mut self) -> Step {
         let receiver = self.peek(0);
         if receiver.is_pointer() && self.cached_primitive(receiver) == SIZE {
-            let format = self.memory.format(receiver);
-            let size = if format == Format::INDEXABLE {
-                Some(self.memory.slot_count(receiver))
-            } else if format.is_bytes() {
-                Some(self.memory.byte_size(receiver))
-            } else {
-                None
-            };
-            if let Some(size) = size {
-                self.replace(1, Oop::small_integer(size as i64));
+            if let Some(size) = size(self.memory, receiver) {
+                self.replace(1, size);
                 return self.next(3);
             }
         }
         Step::Send
     }
+}
+
+/// What primitive number `primitive` answers for element `index` of an Array or an object of bytes.
+#[inline(always)]
+pub(crate) fn element(memory: Memory, receiver: Oop, index: i64, primitive: u16) -> Option<Oop> {
+    let header = memory.header(receiver);
+    let at = (index as u64).wrapping_sub(1);
+    if primitive == AT && header.format() == Format::INDEXABLE {
+        return (at < memory.slot_count(receiver)).then(|| memory.fetch(receiver, at as usize));
+    }
+    if !header.format().is_bytes() || at >= memory.byte_size(receiver) {
+        return None;
+    }
+    let byte = memory.fetch_byte(receiver, at as usize);
+    match primitive {
+        AT => Some(Oop::small_integer(i64::from(byte))),
+        STRING_AT => Some(Oop::character(u32::from(byte))),
+        _ => None,
+    }
+}
+
+/// Put `value` into element `index` of an Array or an object of bytes as primitive number `primitive` does,
+/// where the write barrier has nothing to note. Answers whether it was done.
+#[inline(always)]
+pub(crate) fn put_element(
+    heap: &Heap,
+    receiver: Oop,
+    index: i64,
+    value: Oop,
+    primitive: u16,
+) -> bool {
+    let header = heap.header(receiver);
+    let at = (index as u64).wrapping_sub(1);
+    if header.is_immutable() {
+        return false;
+    }
+    if primitive == AT_PUT && header.format() == Format::INDEXABLE {
+        let stores = at < heap.slot_count(receiver) && heap.stores_freely(receiver, header, value);
+        if stores {
+            heap.store_unchecked(receiver, at as usize, value);
+        }
+        return stores;
+    }
+    if !header.format().is_bytes() || at >= heap.byte_size(receiver) {
+        return false;
+    }
+    let byte = match primitive {
+        AT_PUT if value.is_small_integer() => value.integer_value(),
+        STRING_AT_PUT if value.is_character() => i64::from(value.character_value()),
+        _ => return false,
+    };
+    let fits = (0..256).contains(&byte);
+    if fits {
+        heap.store_byte(receiver, at as usize, byte as u8);
+    }
+    fits
+}
+
+/// How many elements an Array or an object of bytes has.
+#[inline(always)]
+pub(crate) fn size(memory: Memory, receiver: Oop) -> Option<Oop> {
+    let format = memory.format(receiver);
+    let size = if format == Format::INDEXABLE {
+        memory.slot_count(receiver)
+    } else if format.is_bytes() {
+        memory.byte_size(receiver)
+    } else {
+        return None;
+    };
+    Some(Oop::small_integer(size as i64))
 }

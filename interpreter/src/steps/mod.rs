@@ -3,7 +3,7 @@
 
 pub(crate) mod arithmetic;
 mod flow;
-mod indexing;
+pub(crate) mod indexing;
 mod native;
 mod send;
 mod variables;

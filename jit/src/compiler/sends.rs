@@ -9,6 +9,7 @@ use rowel_objmem::{ClassIndex, Oop};
 use super::blocks::Edge;
 use super::state::{Def, Kind};
 use super::{Compiler, Site};
+use crate::runtime;
 
 /// Methods are inlined for so many classes of a send.
 const MOST_INLINED_CLASSES: usize = 2;
@@ -206,7 +207,11 @@ impl Compiler<'_> {
                     return;
                 }
                 let operands = self.take_operands(num_args);
-                self.call_primitive(index, code, &operands);
+                if runtime::fast::fast(code.get().primitive, num_args).is_some() {
+                    self.call_code(index, code, &operands);
+                } else {
+                    self.call_primitive(index, code, &operands);
+                }
             }
             _ => {
                 let operands = self.take_operands(num_args);
