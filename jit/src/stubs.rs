@@ -11,7 +11,9 @@ use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::frame::{self, WORD};
 use rowel_interpreter::native::{Trampolines, code_offset, trampoline_at, vm_offset};
 use rowel_interpreter::primitive;
-use rowel_objmem::header::{CLASS_INDEX_MASK, FORMAT_MASK, FORMAT_SHIFT, SLOTS_SHIFT};
+use rowel_objmem::header::{
+    CLASS_INDEX_MASK, FORMAT_MASK, FORMAT_SHIFT, REMEMBERED_BIT, SLOTS_SHIFT,
+};
 use rowel_objmem::layout::{class_index, special};
 use rowel_objmem::oop::TAG_MASK;
 use rowel_objmem::{Format, Oop};
@@ -37,6 +39,8 @@ pub struct Stubs {
     fast: Vec<((u16, usize), u64)>,
     /// For all others.
     execute: Vec<u64>,
+    /// What a store into an old object calls.
+    barrier: u64,
 }
 
 /// What a method without arguments answers that needs no frame.
@@ -80,6 +84,11 @@ impl Quick {
 }
 
 impl Stubs {
+    /// The address of `(object, value)`: the part of the write barrier that old objects need.
+    pub fn barrier(&self) -> u64 {
+        self.barrier
+    }
+
     /// Have calls of `code` call a stub, if they call nothing yet.
     pub fn attach(&self, code: CodeRef) {
         if code.get().native.direct.get() == 0 {
@@ -121,6 +130,7 @@ enum Kind {
     EnterMethod,
     EnterBlock,
     EnterLoop,
+    Barrier,
 }
 
 /// Make all of them.
@@ -148,6 +158,7 @@ pub fn make(
         methods.push(trampoline(add(Kind::EnterMethod, args)?));
         blocks.push(trampoline(add(Kind::EnterBlock, args)?));
     }
+    stubs.barrier = add(Kind::Barrier, 0)?;
     for (primitive, args, address) in FAST {
         let stub = add(Kind::Fast(address()), *args)?;
         stubs.fast.push(((*primitive, *args), stub));
@@ -162,6 +173,7 @@ pub fn make(
 fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, String> {
     let mut context = Context::new();
     let parameters = match kind {
+        Kind::Barrier => 2,
         Kind::Interpret | Kind::Execute | Kind::Quick(_) | Kind::Fast(_) => 3 + args,
         _ => 4,
     };
@@ -175,6 +187,7 @@ fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, Stri
     let result = match kind {
         Kind::Interpret => interpret(isa, &mut b, &parameters),
         Kind::Execute => execute(isa, &mut b, &parameters),
+        Kind::Barrier => barrier(isa, &mut b, &parameters),
         Kind::Fast(address) => fast(isa, &mut b, &parameters, address),
         Kind::Quick(Quick::Receiver) => parameters[2],
         Kind::Quick(Quick::Special(offset)) => {
@@ -222,6 +235,38 @@ fn execute(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value
     }
     let sp = b.ins().iadd_imm_s(fp, 8 * (parameters.len() as i64 - 2));
     call(isa, b, runtime::execute as *const () as usize, &[vm, code, sp, caller])
+}
+
+/// `(object, value)`: the value has been stored in the object, which is old. It is remembered where the
+/// collector would not find that otherwise.
+fn barrier(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value]) -> Value {
+    let (object, value) = (parameters[0], parameters[1]);
+    let [pointer, young, elder, notes, done] = std::array::from_fn(|_| b.create_block());
+    b.set_cold_block(notes);
+    let vm = b.ins().get_pinned_reg(types::I64);
+    let tag = b.ins().band_imm_u(value, TAG_MASK as i64);
+    b.ins().brif(tag, done, &[], pointer, &[]);
+    b.switch_to_block(pointer);
+    let start = load(b, vm, vm_offset::OLD_START);
+    let is_young = b.ins().icmp(IntCC::UnsignedLessThan, value, start);
+    b.ins().brif(is_young, young, &[], elder, &[]);
+    b.switch_to_block(young);
+    let base = load(b, vm, vm_offset::BASE);
+    let address = b.ins().iadd(base, object);
+    let header = load(b, address, 0);
+    let remembered = b.ins().band_imm_u(header, REMEMBERED_BIT as i64);
+    b.ins().brif(remembered, done, &[], notes, &[]);
+    b.switch_to_block(elder);
+    let boot = load(b, vm, vm_offset::BOOT_END);
+    let from_boot = b.ins().icmp(IntCC::UnsignedLessThan, object, boot);
+    let to_private = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, value, boot);
+    let both = b.ins().band(from_boot, to_private);
+    b.ins().brif(both, notes, &[], done, &[]);
+    b.switch_to_block(notes);
+    call(isa, b, runtime::note_store as *const () as usize, &[vm, object, value]);
+    b.ins().jump(done, &[]);
+    b.switch_to_block(done);
+    value
 }
 
 /// `(fp, code, receiver, arguments…)`: what the function at `address` answers, if it does.

@@ -103,6 +103,7 @@ impl Compiler<'_> {
         let object = self.helper(function, &[vm, shape, count]);
         self.b.ins().brif(object, join, &[object.into()], other, &[]);
         self.b.switch_to_block(join);
+        self.state.writable.push(result);
         result
     }
 

@@ -170,6 +170,8 @@ impl Compiler<'_> {
         let (level, top) = (self.bodies.len() - 1, self.top_level());
         self.lay_frames(top);
         self.make_closures_of_loop();
+        // Its body may call what makes them read-only.
+        self.state.writable.clear();
         let site = Site::new(self.state.top().code, index);
         let assigned = &self.bodies[level].assigned[&index];
         let changes = |slot: &usize| {

@@ -125,7 +125,8 @@ impl Compiler<'_> {
         let new = self.oop(value);
         let object = self.oop(object);
         let address = self.address(object);
-        let header = self.writable_header(address, other);
+        self.need_writable(object, other);
+        let header = self.load(address, 0);
         let place = self.element_index(at, address, header, bytes, other);
         if bytes {
             let byte = self.b.ins().ushr_imm_u(new, 3);
@@ -137,7 +138,7 @@ impl Compiler<'_> {
             let distance = self.b.ins().ishl_imm_u(place, 3);
             let element = self.b.ins().iadd(address, distance);
             self.store(new, element, field(0));
-            self.barrier(object, header, new, value);
+            self.barrier(object, new, value);
         }
         let result = self.peek(0);
         self.finish(index, 3, result, otherwise);

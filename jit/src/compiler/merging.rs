@@ -196,6 +196,7 @@ impl Compiler<'_> {
         }
         let mut stored: Option<Vec<Vec<bool>>> = None;
         let mut boxed: Option<Vec<(Value, Value)>> = None;
+        let mut writable: Option<Vec<Value>> = None;
         for edge in edges {
             self.resume(edge);
             let arguments = self.arguments_for(&plans);
@@ -207,15 +208,13 @@ impl Compiler<'_> {
                 None => here,
                 Some(before) => both(before, &here),
             });
-            let here = &self.state.boxed;
-            boxed = Some(match boxed {
-                None => here.clone(),
-                Some(before) => before.into_iter().filter(|pair| here.contains(pair)).collect(),
-            });
+            boxed = Some(common(boxed, &self.state.boxed));
+            writable = Some(common(writable, &self.state.writable));
         }
         self.b.switch_to_block(block);
         self.ended = false;
         self.state.boxed = boxed.unwrap_or_default();
+        self.state.writable = writable.unwrap_or_default();
         self.adopt(&plans, &parameters, &stored.unwrap_or_default());
     }
 
@@ -288,6 +287,14 @@ impl Compiler<'_> {
         for (number, made) in plans.made.iter().enumerate() {
             self.state.closures[number].made = made.then(&mut next);
         }
+    }
+}
+
+/// What is known on this path too of what is known on those before, if there are any.
+fn common<T: Clone + PartialEq>(before: Option<Vec<T>>, here: &[T]) -> Vec<T> {
+    match before {
+        None => here.to_vec(),
+        Some(before) => before.into_iter().filter(|fact| here.contains(fact)).collect(),
     }
 }
 

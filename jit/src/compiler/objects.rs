@@ -4,16 +4,14 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value};
 use rowel_interpreter::layout::ASSOCIATION_VALUE;
 use rowel_interpreter::native::{code_offset, vm_offset};
-use rowel_objmem::header::{IMMUTABLE_BIT, REMEMBERED_BIT};
+use rowel_objmem::header::IMMUTABLE_BIT;
 use rowel_objmem::layout::{
     CLASS_TABLE_PAGE_SHIFT, CLASS_TABLE_PAGE_SIZE, FORWARDED_CLASS_INDEX, class_index,
 };
 use rowel_objmem::{ClassIndex, Oop};
 
 use super::state::{Def, Kind};
-use super::values::TAG_MASK;
 use super::{Compiler, field};
-use crate::runtime;
 
 impl Compiler<'_> {
     /// Literal `index` of what the frame under way runs.
@@ -160,21 +158,18 @@ impl Compiler<'_> {
         let exit = self.exit(index);
         let value = self.oop(value);
         let object = self.oop(object);
+        self.need_writable(object, exit);
         let address = self.address(object);
-        let header = self.load(address, 0);
-        let immutable = self.b.ins().band_imm_u(header, IMMUTABLE_BIT as i64);
-        self.go_on_unless(immutable, exit);
         self.store(value, address, field(slot));
         let def = self.peek(0);
-        self.barrier(object, header, value, def);
+        self.barrier(object, value, def);
         if pops {
             self.drop_operands(1);
         }
     }
 
-    /// After `value` was stored in `object`, whose header is `header`: remember the object if it is old and
-    /// the value is young.
-    pub(super) fn barrier(&mut self, object: Value, header: Value, value: Value, def: Def) {
+    /// After `value` was stored in `object`: where the object is old, the rest of the barrier.
+    pub(super) fn barrier(&mut self, object: Value, value: Value, def: Def) {
         let immediate = matches!(
             def,
             Def::Integer(_)
@@ -188,40 +183,26 @@ impl Compiler<'_> {
         if immediate {
             return;
         }
-        let (old, pointer) = (self.b.create_block(), self.b.create_block());
-        let (young, elder) = (self.b.create_block(), self.b.create_block());
-        let (noted, usual) = (self.b.create_block(), self.b.create_block());
+        let (old, usual) = (self.b.create_block(), self.b.create_block());
         let start = self.vm_word(vm_offset::OLD_START);
         let is_young = self.b.ins().icmp(IntCC::UnsignedLessThan, object, start);
         self.b.ins().brif(is_young, usual, &[], old, &[]);
         self.b.switch_to_block(old);
-        let tag = self.b.ins().band_imm_u(value, TAG_MASK);
-        self.b.ins().brif(tag, usual, &[], pointer, &[]);
-        self.b.switch_to_block(pointer);
-        let below = self.b.ins().icmp(IntCC::UnsignedLessThan, value, start);
-        self.b.ins().brif(below, young, &[], elder, &[]);
-        self.b.switch_to_block(young);
-        let remembered = self.b.ins().band_imm_u(header, REMEMBERED_BIT as i64);
-        self.b.ins().brif(remembered, usual, &[], noted, &[]);
-        self.b.switch_to_block(elder);
-        let boot = self.vm_word(vm_offset::BOOT_END);
-        let from_boot = self.b.ins().icmp(IntCC::UnsignedLessThan, object, boot);
-        let to_private = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, value, boot);
-        let both = self.b.ins().band(from_boot, to_private);
-        self.b.ins().brif(both, noted, &[], usual, &[]);
-        self.b.switch_to_block(noted);
-        self.b.set_cold_block(noted);
-        let vm = self.vm_value();
-        self.helper(runtime::note_store as *const () as usize, &[vm, object, value]);
+        self.b.set_cold_block(old);
+        self.helper(self.setting.stubs.barrier() as usize, &[object, value]);
         self.b.ins().jump(usual, &[]);
         self.b.switch_to_block(usual);
     }
 
-    /// Leave at `other` unless `object`, whose native address is `address`, may be written: its header.
-    pub(super) fn writable_header(&mut self, address: Value, other: Block) -> Value {
+    /// Leave at `other` unless `object` may be written.
+    pub(super) fn need_writable(&mut self, object: Value, other: Block) {
+        if self.state.writable.contains(&object) {
+            return;
+        }
+        let address = self.address(object);
         let header = self.load(address, 0);
         let immutable = self.b.ins().band_imm_u(header, IMMUTABLE_BIT as i64);
         self.go_on_unless(immutable, other);
-        header
+        self.state.writable.push(object);
     }
 }

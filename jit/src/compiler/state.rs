@@ -144,6 +144,8 @@ pub(super) struct State {
     pub(super) closures: Vec<VirtualClosure>,
     /// Floats that have been boxed, and their oops: boxed again they would be other objects.
     pub(super) boxed: Vec<(Value, Value)>,
+    /// Objects that are known not to be read-only.
+    pub(super) writable: Vec<Value>,
 }
 
 impl State {
@@ -186,6 +188,7 @@ impl State {
 
     /// After a call: what is in frames is taken from there, when it is needed again.
     pub(super) fn after_call(&mut self) {
+        self.writable.clear();
         for frame in &mut self.frames {
             for slot in frame.slots.iter_mut().chain(Some(&mut frame.receiver)) {
                 if let Slot { def: Def::Oop(_, kind), stored: true } = *slot {
