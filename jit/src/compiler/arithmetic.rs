@@ -283,12 +283,14 @@ impl Compiler<'_> {
         let unsure = self.b.ins().band(other, forwarders);
         let (asks, join) = (self.b.create_block(), self.b.create_block());
         let outcome = self.b.append_block_param(join, flag);
+        self.b.set_cold_block(asks);
         self.b.ins().brif(unsure, asks, &[], join, &[same.into()]);
         self.b.switch_to_block(asks);
         // A forwarder is an object in memory.
         let tags = self.b.ins().bor(a, b);
         let tag = self.b.ins().band_imm_u(tags, TAG_MASK);
         let pointers = self.b.create_block();
+        self.b.set_cold_block(pointers);
         self.b.ins().brif(tag, join, &[same.into()], pointers, &[]);
         self.b.switch_to_block(pointers);
         let vm = self.vm_value();
