@@ -17,7 +17,7 @@ use rowel_jit::{JitOptions, Machine, Tiered, Unsupported};
 
 mod processor;
 
-pub use processor::Aarch64;
+pub use processor::{Aarch64, Counts};
 
 /// What native code is made for.
 const TRIPLE: &str = "aarch64-unknown-linux-gnu";

@@ -175,3 +175,39 @@ impl Engine {
         Stop { at: self.read(Register::PC), link: self.read(Register::LR), arguments }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADD: u32 = 0x8B01_0000; // add x0, x0, x1
+    const SUBTRACT: u32 = 0xCB01_0000; // sub x0, x0, x1
+    const DIVIDE: u32 = 0x9AC1_0C00; // sdiv x0, x0, x1
+    const RETURN_CODE: u32 = 0xD65F_03C0; // ret
+
+    #[test]
+    fn functions_are_called_and_code_that_changes_is_run_as_it_is() {
+        let processor = Aarch64::new();
+        let mut code = vec![ADD, RETURN_CODE];
+        let address = code.as_ptr() as u64;
+        processor.code_changed(address, 8);
+        assert_eq!(processor.call(address, [40, 2, 0, 0]), 42);
+        for (instruction, answer) in [(SUBTRACT, 38), (DIVIDE, 20), (ADD, 42)] {
+            code[0] = instruction;
+            processor.code_changed(address, 8);
+            assert_eq!(processor.call(address, [40, 2, 0, 0]), answer);
+        }
+        // The instruction of this processor that divides by zero does not trap.
+        code[0] = DIVIDE;
+        processor.code_changed(address, 8);
+        assert_eq!(processor.call(address, [40, 0, 0, 0]), 0);
+        assert_eq!(processor.counts().entries, 5);
+    }
+
+    #[test]
+    #[should_panic(expected = "emulated code at")]
+    fn what_is_no_instruction_is_told_of() {
+        let code = [0u32; 2];
+        Aarch64::new().call(code.as_ptr() as u64, [0; 4]);
+    }
+}
