@@ -11,8 +11,6 @@ use rowel_interpreter::primitives::slots_for;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Address, ClassIndex, Format, Oop};
 
-pub mod fast;
-
 use crate::exits::Exits;
 use crate::profile::Pic;
 
@@ -59,16 +57,24 @@ impl Helper {
     }
 }
 
-/// The table of these functions, each with the numbers of its arguments.
+/// A function, with the numbers of its arguments.
+macro_rules! helper {
+    ($name:ident($($number:literal),*)) => {
+        $crate::runtime::Helper {
+            name: stringify!($name),
+            address: $name as *const () as u64,
+            function: |arguments| $name($(arguments[$number] as _),*),
+        }
+    };
+}
+
+pub mod fast;
+
+/// The table of those here.
 macro_rules! helpers {
     ($($name:ident($($number:literal),*))*) => {
-        /// All functions that native code calls.
-        pub fn helpers() -> Vec<Helper> {
-            vec![$(Helper {
-                name: stringify!($name),
-                address: $name as *const () as u64,
-                function: |arguments| $name($(arguments[$number] as _),*),
-            }),*]
+        fn own_helpers() -> Vec<Helper> {
+            vec![$(helper!($name($($number),*))),*]
         }
     };
 }
@@ -91,6 +97,11 @@ helpers! {
     identity_hash(0, 1)
     allocate_elements(0, 1, 2)
     allocate(0, 1, 2)
+}
+
+/// All functions that native code calls.
+pub fn helpers() -> Vec<Helper> {
+    own_helpers().into_iter().chain(fast::FAST.iter().map(|(_, _, helper)| helper())).collect()
 }
 
 /// Leave at exit `number` of the unit whose frame is at `fp`.
@@ -246,7 +257,7 @@ mod tests {
         let source = include_str!("runtime.rs");
         let defined = source.lines().filter_map(|line| line.strip_prefix("pub extern \"C\" fn "));
         let defined: Vec<&str> = defined.filter_map(|line| line.split('(').next()).collect();
-        let named: Vec<&str> = super::helpers().iter().map(|helper| helper.name).collect();
+        let named: Vec<&str> = super::own_helpers().iter().map(|helper| helper.name).collect();
         assert_eq!(named, defined);
     }
 }

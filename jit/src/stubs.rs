@@ -159,8 +159,8 @@ pub fn make(
         blocks.push(add(Kind::EnterBlock, args)?);
     }
     stubs.barrier = add(Kind::Barrier, 0)?;
-    for (primitive, args, address) in FAST {
-        let stub = add(Kind::Fast(address()), *args)?;
+    for (primitive, args, helper) in FAST {
+        let stub = add(Kind::Fast(helper().address as usize), *args)?;
         stubs.fast.push(((*primitive, *args), stub));
     }
     for quick in Quick::ALL {
