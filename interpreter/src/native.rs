@@ -32,17 +32,72 @@ pub use part::{EntryKind, NativeEntry, NativePart};
 
 /// Functions that the tier has made to be called from here: `(vm, fp, code, target)` call `target`, which
 /// is native code for the frame at `fp` of `code`, and answer what that answers.
-pub type Trampoline = unsafe extern "C" fn(vm: *mut Vm, fp: u64, code: u64, target: u64) -> u64;
+type Trampoline = unsafe extern "C" fn(vm: *mut Vm, fp: u64, code: u64, target: u64) -> u64;
+
+/// Runs native code that is not for the processor of this machine.
+pub trait Emulator: std::fmt::Debug + Send + Sync {
+    /// Call the function at `address` with these arguments, in the way that C has on the emulated machine;
+    /// answers what it answers. Code that waits for what the emulator called may be called again.
+    fn call(&self, address: u64, arguments: [u64; 4]) -> u64;
+
+    /// There is new code in so many bytes at `address`.
+    fn code_changed(&self, address: u64, bytes: usize);
+}
 
 /// How native code is called from here.
 #[derive(Clone, Debug)]
 pub struct Trampolines {
-    /// For methods, by number of arguments.
-    pub methods: Vec<Trampoline>,
-    /// For blocks, likewise.
-    pub blocks: Vec<Trampoline>,
-    /// For loops.
-    pub loops: Trampoline,
+    methods: Vec<u64>,
+    blocks: Vec<u64>,
+    loops: u64,
+    emulator: Option<Arc<dyn Emulator>>,
+}
+
+impl Trampolines {
+    /// Trampolines at these addresses: for methods, by number of arguments, for blocks, likewise, and for
+    /// loops. What runs them is `emulator`, or this machine.
+    ///
+    /// # Safety
+    /// A function of this kind, `extern "C" fn(vm: *mut Vm, fp: u64, code: u64, target: u64) -> u64`, must be
+    /// at each address as long as this is used, for the machine that runs it.
+    pub unsafe fn new(
+        methods: Vec<u64>,
+        blocks: Vec<u64>,
+        loops: u64,
+        emulator: Option<Arc<dyn Emulator>>,
+    ) -> Trampolines {
+        Trampolines { methods, blocks, loops, emulator }
+    }
+
+    /// The trampoline for what is entered so, with so many arguments.
+    pub(crate) fn get(&self, kind: EntryKind, args: usize) -> Option<u64> {
+        match kind {
+            EntryKind::Method => self.methods.get(args).copied(),
+            EntryKind::Block => self.blocks.get(args).copied(),
+            EntryKind::Loop => Some(self.loops),
+        }
+    }
+
+    /// Call `target` through `trampoline`, one of these.
+    ///
+    /// # Safety
+    /// `target` must be native code for the frame at `fp` of `code`, for the machine that runs this.
+    pub(crate) unsafe fn call(
+        &self,
+        trampoline: u64,
+        vm: &mut Vm,
+        fp: u64,
+        code: CodeRef,
+        target: u64,
+    ) -> u64 {
+        if let Some(emulator) = &self.emulator {
+            return emulator.call(trampoline, [vm as *mut Vm as u64, fp, code.to_word(), target]);
+        }
+        // SAFETY: a trampoline is there, as `new` demands, and it is for this machine.
+        let function = unsafe { std::mem::transmute::<usize, Trampoline>(trampoline as usize) };
+        // SAFETY: `target` is as the trampoline expects it, and `vm` is lent to it for the call.
+        unsafe { function(vm, fp, code.to_word(), target) }
+    }
 }
 
 /// What is forgotten.
@@ -57,7 +112,7 @@ pub enum Flushed {
 }
 
 /// A compiled tier.
-pub trait Tier: std::fmt::Debug + Send {
+pub trait Tier: std::any::Any + std::fmt::Debug + Send {
     /// Code has been translated: it is about to run for the first time.
     fn translated(&mut self, vm: &mut Vm, code: CodeRef);
 
@@ -238,13 +293,4 @@ pub mod code_offset {
     pub const PRIMITIVE: usize = offset_of!(MethodCode, primitive);
     /// What a call of the method calls.
     pub const DIRECT: usize = offset_of!(MethodCode, native) + offset_of!(NativePart, direct);
-}
-
-/// A function at `address`.
-///
-/// # Safety
-/// One of this type must be there, as long as the answer is used.
-pub unsafe fn trampoline_at(address: u64) -> Trampoline {
-    // SAFETY: as the caller says.
-    unsafe { std::mem::transmute::<usize, Trampoline>(address as usize) }
 }

@@ -170,9 +170,9 @@ pub struct Names {
 impl Names {
     /// Of what `unit` may refer to.
     pub fn new(vm: &Vm, unit: Unit, relies: &Relies) -> Names {
-        let functions = runtime::FUNCTIONS.iter();
+        let functions = runtime::helpers().into_iter();
         let mut addresses: BTreeMap<u64, String> =
-            functions.map(|(name, address)| (address() as u64, (*name).to_owned())).collect();
+            functions.map(|helper| (helper.address, helper.name.to_owned())).collect();
         let mut words = Vec::new();
         for code in relies.codes.iter().chain([&unit.code]) {
             let name = vm.name_of_method(code.get().method, false);

@@ -6,6 +6,7 @@
 //! | when, as it was asked for | `policy` |
 //! | from operations to Cranelift's IR | [`compiler`] |
 //! | what native code calls | `runtime` |
+//! | the machine that it is for | [`machine`] |
 //! | the memory that holds it | [`memory`] |
 //!
 //! Native code runs the frames of the interpreter in the interpreter's layout, so that it can leave to
@@ -20,7 +21,7 @@ mod exits;
 mod jitdump;
 mod listing;
 mod log;
-mod machine;
+pub mod machine;
 pub mod memory;
 mod policy;
 pub mod profile;
@@ -37,7 +38,8 @@ mod units;
 mod worker;
 
 pub use dump::{Dump, Parts};
-pub use machine::Unsupported;
+pub use machine::{Machine, Unsupported};
 pub use policy::{JitOptions, Stream, When};
+pub use runtime::{Helper, MOST_ARGUMENTS, helpers};
 pub use stats::Stats;
 pub use tier::Tiered;

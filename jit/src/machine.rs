@@ -1,30 +1,82 @@
-//! The machine that code is made for, as Cranelift knows it.
+//! The machine that native code is made for: this one, or, in tests, another one that is emulated.
+//!
+//! Owns what Cranelift is told about it. Must not know what is compiled.
 
-use cranelift_codegen::isa::OwnedTargetIsa;
+use std::sync::Arc;
+
+use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
+use rowel_interpreter::native::Emulator;
 
 /// Why there is no tier.
 #[derive(Debug, thiserror::Error)]
 #[error("no native code on this machine: {0}")]
 pub struct Unsupported(pub(crate) String);
 
-/// This machine.
-///
-/// # Errors
-/// When Cranelift does not know it.
-pub(crate) fn machine() -> Result<OwnedTargetIsa, Unsupported> {
-    let mut flags = settings::builder();
-    let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
-    let set = [
-        ("opt_level", "speed"),
-        ("enable_verifier", verifier),
-        ("enable_pinned_reg", "true"),
-        ("enable_probestack", "false"),
-    ];
-    for (name, value) in set {
-        flags.set(name, value).map_err(|error| Unsupported(error.to_string()))?;
+/// A machine that native code is made for.
+#[derive(Clone)]
+pub struct Machine {
+    isa: OwnedTargetIsa,
+    emulator: Option<Arc<dyn Emulator>>,
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine")
+            .field("triple", self.isa.triple())
+            .field("emulator", &self.emulator)
+            .finish()
     }
-    let builder = cranelift_native::builder().map_err(|why| Unsupported(why.into()))?;
-    let isa = builder.finish(settings::Flags::new(flags));
-    isa.map_err(|error| Unsupported(error.to_string()))
+}
+
+impl Machine {
+    /// This machine, with all that its processor has.
+    ///
+    /// # Errors
+    /// When Cranelift does not know it.
+    pub fn host() -> Result<Machine, Unsupported> {
+        let builder = cranelift_native::builder().map_err(|why| Unsupported(why.into()))?;
+        Machine::finish(builder, None)
+    }
+
+    /// The machine that `triple` names, with what all of its processors have, run by `emulator`.
+    ///
+    /// # Errors
+    /// When Cranelift does not know it.
+    pub fn emulated(triple: &str, emulator: Arc<dyn Emulator>) -> Result<Machine, Unsupported> {
+        let builder = isa::lookup_by_name(triple).map_err(|why| Unsupported(why.to_string()))?;
+        Machine::finish(builder, Some(emulator))
+    }
+
+    fn finish(
+        builder: isa::Builder,
+        emulator: Option<Arc<dyn Emulator>>,
+    ) -> Result<Machine, Unsupported> {
+        let mut flags = settings::builder();
+        let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
+        let set = [
+            ("opt_level", "speed"),
+            ("enable_verifier", verifier),
+            ("enable_pinned_reg", "true"),
+            ("enable_probestack", "false"),
+        ];
+        for (name, value) in set {
+            flags.set(name, value).map_err(|error| Unsupported(error.to_string()))?;
+        }
+        let isa = builder.finish(settings::Flags::new(flags));
+        let isa = isa.map_err(|error| Unsupported(error.to_string()))?;
+        Ok(Machine { isa, emulator })
+    }
+
+    pub(crate) fn isa(&self) -> &dyn TargetIsa {
+        &*self.isa
+    }
+
+    pub(crate) fn shared_isa(&self) -> OwnedTargetIsa {
+        self.isa.clone()
+    }
+
+    pub(crate) fn emulator(&self) -> Option<Arc<dyn Emulator>> {
+        self.emulator.clone()
+    }
 }

@@ -1,8 +1,11 @@
 //! Memory for native code: never writable and executable at once.
+#![expect(unsafe_code, reason = "a processor is told of new instructions; argued where it is")]
 
 use std::io;
+use std::sync::Arc;
 
 use memmap2::{Mmap, MmapMut};
+use rowel_interpreter::native::Emulator;
 
 /// Bytes of an arena.
 const ARENA_BYTES: usize = 256 << 10;
@@ -15,6 +18,8 @@ pub struct CodeMemory {
     arenas: Vec<Arena>,
     budget: usize,
     used: usize,
+    /// What runs the code, if it is not this machine.
+    emulator: Option<Arc<dyn Emulator>>,
 }
 
 #[derive(Debug)]
@@ -46,9 +51,10 @@ pub enum NoRoom {
 }
 
 impl CodeMemory {
-    /// No code yet, and never more than about `budget` bytes of it.
-    pub fn new(budget: usize) -> CodeMemory {
-        CodeMemory { arenas: Vec::new(), budget, used: 0 }
+    /// No code yet, and never more than about `budget` bytes of it, which `emulator` runs if it is not for
+    /// this machine.
+    pub fn new(budget: usize, emulator: Option<Arc<dyn Emulator>>) -> CodeMemory {
+        CodeMemory { arenas: Vec::new(), budget, used: 0, emulator }
     }
 
     /// Bytes of code, at most.
@@ -79,6 +85,9 @@ impl CodeMemory {
             }
         };
         let address = self.arenas[place].add(code, bytes)?;
+        if let Some(emulator) = &self.emulator {
+            emulator.code_changed(address, code.len());
+        }
         self.used += bytes;
         Ok(Piece { address, bytes })
     }
@@ -110,7 +119,9 @@ impl Arena {
         let place = self.free.iter().position(|(_, length)| *length >= bytes).ok_or_else(gone)?;
         let (start, length) = self.free[place];
         let mut memory = self.memory.take().ok_or_else(gone)?.make_mut()?;
-        memory[start..start + code.len()].copy_from_slice(code);
+        let place_of_code = &mut memory[start..start + code.len()];
+        place_of_code.copy_from_slice(code);
+        forget_instructions(place_of_code);
         let memory = memory.make_exec()?;
         let address = memory.as_ptr() as u64 + start as u64;
         self.memory = Some(memory);
@@ -145,13 +156,22 @@ impl Arena {
     }
 }
 
+/// Have the processor fetch anew what is in `code`: on some, instructions are not looked for where data is
+/// written. It is this thread that runs them.
+fn forget_instructions(code: &[u8]) {
+    let range = code.as_ptr_range();
+    // SAFETY: the range is that of a slice, and nothing is written.
+    let done = unsafe { clear_cache::clear_cache(range.start, range.end) };
+    debug_assert!(done, "instructions of before may be in a cache");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn code_is_found_where_it_was_put_and_the_budget_is_kept() {
-        let mut memory = CodeMemory::new(2 * ARENA_BYTES);
+        let mut memory = CodeMemory::new(2 * ARENA_BYTES, None);
         let first = memory.add(&[1, 2, 3]).expect("room");
         let second = memory.add(&[4; 40]).expect("room");
         assert_eq!(second.address, first.address + ALIGNMENT as u64);
@@ -162,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_was_freed_is_used_again() {
-        let mut memory = CodeMemory::new(ARENA_BYTES);
+        let mut memory = CodeMemory::new(ARENA_BYTES, None);
         let pieces: Vec<Piece> =
             (0..8).map(|_| memory.add(&[9; ARENA_BYTES / 8]).expect("room")).collect();
         assert!(matches!(memory.add(&[9]), Err(NoRoom::Budget)));

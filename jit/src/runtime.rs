@@ -11,8 +11,6 @@ use rowel_interpreter::primitives::slots_for;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Address, ClassIndex, Format, Oop};
 
-pub mod fast;
-
 use crate::exits::Exits;
 use crate::profile::Pic;
 
@@ -35,7 +33,79 @@ fn exits_of<'a>(exits: *const Exits) -> &'a Exits {
     unsafe { &*exits }
 }
 
+/// A function that native code calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Helper {
+    /// What it is called.
+    pub name: &'static str,
+    /// Where native code expects it. (What is never inlined is in one place.)
+    pub address: u64,
+    function: fn([u64; MOST_ARGUMENTS]) -> u64,
+}
+
+/// No helper has more arguments.
+pub const MOST_ARGUMENTS: usize = 5;
+
+impl Helper {
+    /// Call it, for native code that this machine cannot run.
+    ///
+    /// # Safety
+    /// The first arguments must be those that native code has called it with; those that it does not take
+    /// are ignored.
+    pub unsafe fn call(&self, arguments: [u64; MOST_ARGUMENTS]) -> u64 {
+        (self.function)(arguments)
+    }
+}
+
+/// A function, with the numbers of its arguments.
+macro_rules! helper {
+    ($name:ident($($number:literal),*)) => {
+        $crate::runtime::Helper {
+            name: stringify!($name),
+            address: $name as *const () as u64,
+            function: |arguments| $name($(arguments[$number] as _),*),
+        }
+    };
+}
+
+pub mod fast;
+
+/// The table of those here.
+macro_rules! helpers {
+    ($($name:ident($($number:literal),*))*) => {
+        fn own_helpers() -> Vec<Helper> {
+            vec![$(helper!($name($($number),*))),*]
+        }
+    };
+}
+
+helpers! {
+    leave(0, 1, 2, 3)
+    run_operation(0, 1, 2, 3, 4)
+    interpret(0, 1, 2)
+    execute(0, 1, 2, 3)
+    primitive(0, 1)
+    send(0, 1, 2, 3, 4)
+    find(0, 1, 2, 3, 4)
+    block(0, 1, 2)
+    closure(0, 1, 2)
+    same(0, 1, 2)
+    compute(0, 1, 2, 3)
+    widow(0, 1)
+    float(0, 1)
+    note_store(0, 1, 2)
+    identity_hash(0, 1)
+    allocate_elements(0, 1, 2)
+    allocate(0, 1, 2)
+}
+
+/// All functions that native code calls.
+pub fn helpers() -> Vec<Helper> {
+    own_helpers().into_iter().chain(fast::FAST.iter().map(|(_, _, helper)| helper())).collect()
+}
+
 /// Leave at exit `number` of the unit whose frame is at `fp`.
+#[inline(never)]
 pub extern "C" fn leave(vm: *mut Vm, exits: *const Exits, number: u64, fp: u64) -> u64 {
     vm_of(vm).guarded(|vm| {
         exits_of(exits).leave(vm, number as usize, Address(fp));
@@ -43,29 +113,9 @@ pub extern "C" fn leave(vm: *mut Vm, exits: *const Exits, number: u64, fp: u64) 
     })
 }
 
-/// All of these, for dumps.
-pub const FUNCTIONS: &[(&str, fn() -> usize)] = &[
-    ("leave", || leave as *const () as usize),
-    ("run_operation", || run_operation as *const () as usize),
-    ("interpret", || interpret as *const () as usize),
-    ("execute", || execute as *const () as usize),
-    ("primitive", || primitive as *const () as usize),
-    ("send", || send as *const () as usize),
-    ("find", || find as *const () as usize),
-    ("block", || block as *const () as usize),
-    ("closure", || closure as *const () as usize),
-    ("same", || same as *const () as usize),
-    ("compute", || compute as *const () as usize),
-    ("widow", || widow as *const () as usize),
-    ("float", || float as *const () as usize),
-    ("note_store", || note_store as *const () as usize),
-    ("identity_hash", || identity_hash as *const () as usize),
-    ("allocate_elements", || allocate_elements as *const () as usize),
-    ("allocate", || allocate as *const () as usize),
-];
-
 /// Run operation number `operation`, the frame being at `ip` with its operands up to `sp`. Answers 0 when
 /// native code has to leave.
+#[inline(never)]
 pub extern "C" fn run_operation(vm: *mut Vm, ip: u64, sp: u64, fp: u64, operation: u64) -> u64 {
     let operation = Operation::from_number(operation as u8);
     vm_of(vm).guarded(|vm| {
@@ -74,6 +124,7 @@ pub extern "C" fn run_operation(vm: *mut Vm, ip: u64, sp: u64, fp: u64, operatio
 }
 
 /// Run the frame of `code` at `fp`, in which receiver and arguments are.
+#[inline(never)]
 pub extern "C" fn interpret(vm: *mut Vm, code: u64, fp: u64) -> u64 {
     let Some(code) = CodeRef::from_word(code) else { return 0 };
     vm_of(vm).guarded(|vm| vm.interpret_from_native(code, Address(fp)).0)
@@ -81,18 +132,21 @@ pub extern "C" fn interpret(vm: *mut Vm, code: u64, fp: u64) -> u64 {
 
 /// Do what the method of `code` does to receiver and arguments, which are the operands up to `sp` of the
 /// frame at `fp`.
+#[inline(never)]
 pub extern "C" fn execute(vm: *mut Vm, code: u64, sp: u64, fp: u64) -> u64 {
     let Some(code) = CodeRef::from_word(code) else { return 0 };
     vm_of(vm).guarded(|vm| vm.execute_from_native(code, Address(sp), Address(fp)).0)
 }
 
 /// Call the primitive of `code`, which answers a value; the registers are as for a send of it.
+#[inline(never)]
 pub extern "C" fn primitive(vm: *mut Vm, code: u64) -> u64 {
     let Some(code) = CodeRef::from_word(code) else { return 0 };
     vm_of(vm).guarded(|vm| vm.primitive_from_native(code).0)
 }
 
 /// Do the send at `ip` on the operands up to `sp` of the frame at `fp`.
+#[inline(never)]
 pub extern "C" fn send(vm: *mut Vm, ip: u64, count: u64, sp: u64, fp: u64) -> u64 {
     let ip = Ip::from_word(ip);
     vm_of(vm).guarded(|vm| vm.send_from_native(ip, count as usize, Address(sp), Address(fp)).0)
@@ -100,6 +154,7 @@ pub extern "C" fn send(vm: *mut Vm, ip: u64, count: u64, sp: u64, fp: u64) -> u6
 
 /// What the send at `ip` in `method` finds for `receiver`, which the cache does not know; 0 when it is no
 /// method with as many arguments.
+#[inline(never)]
 pub extern "C" fn find(vm: *mut Vm, pic: *const Pic, ip: u64, receiver: u64, method: u64) -> u64 {
     let Some(method) = CodeRef::from_word(method) else { return 0 };
     let (pic, ip) = (pic_of(pic), Ip::from_word(ip));
@@ -121,52 +176,61 @@ pub extern "C" fn find(vm: *mut Vm, pic: *const Pic, ip: u64, receiver: u64, met
 }
 
 /// The native code of the closure `block` for `count` arguments; 0 when there is none.
+#[inline(never)]
 pub extern "C" fn block(vm: *mut Vm, block: u64, count: u64) -> u64 {
     vm_of(vm).block_address(Oop(block), count as usize)
 }
 
 /// Make the closure that the operation at `maker` makes, in the frame at `fp`, its copied values being
 /// undefined; 0 when there is no memory.
+#[inline(never)]
 pub extern "C" fn closure(vm: *mut Vm, fp: u64, maker: u64) -> u64 {
     vm_of(vm).guarded(|vm| vm.closure_from_native(Address(fp), Ip::from_word(maker)).0)
 }
 
 /// Whether two objects are one once forwarders are followed.
+#[inline(never)]
 pub extern "C" fn same(vm: *mut Vm, a: u64, b: u64) -> u64 {
     let heap = &vm_of(vm).heap;
     u64::from(heap.follow(Oop(a)) == heap.follow(Oop(b)))
 }
 
 /// What the arithmetic operation number `operation` makes of two values where it does not send; else 0.
+#[inline(never)]
 pub extern "C" fn compute(vm: *mut Vm, operation: u64, a: u64, b: u64) -> u64 {
     let operation = Operation::from_number(operation as u8);
     vm_of(vm).compute_from_native(operation, Oop(a), Oop(b)).map_or(0, |value| value.0)
 }
 
 /// The frame of `context` returns.
+#[inline(never)]
 pub extern "C" fn widow(vm: *mut Vm, context: u64) -> u64 {
     vm_of(vm).widow_from_native(Oop(context));
     1
 }
 
 /// The Float with these bits.
+#[inline(never)]
 pub extern "C" fn float(vm: *mut Vm, bits: u64) -> u64 {
     vm_of(vm).float_from_native(f64::from_bits(bits)).0
 }
 
 /// `object` is old, and refers to `value` from now on.
+#[inline(never)]
 pub extern "C" fn note_store(vm: *mut Vm, object: u64, value: u64) -> u64 {
     vm_of(vm).heap.note_store(Oop(object), Oop(value));
     1
 }
 
 /// The identity hash of an object in memory, which gets one.
+#[inline(never)]
 pub extern "C" fn identity_hash(vm: *mut Vm, object: u64) -> u64 {
     u64::from(vm_of(vm).heap.identity_hash(Oop(object)))
 }
 
 /// A new object with so many elements, nil or zero; 0 when there is no memory. `shape` is as for
 /// [`allocate`].
+#[inline(never)]
 pub extern "C" fn allocate_elements(vm: *mut Vm, shape: u64, count: u64) -> u64 {
     let (class, format) = shape_of(shape);
     let slots = slots_for(format, count);
@@ -180,6 +244,7 @@ fn shape_of(shape: u64) -> (ClassIndex, Format) {
 
 /// A new object; 0 when there is no memory. Its class index is in the low half of `shape`, its format in
 /// the high one.
+#[inline(never)]
 pub extern "C" fn allocate(vm: *mut Vm, shape: u64, slots: u64) -> u64 {
     let (class, format) = shape_of(shape);
     vm_of(vm).heap.allocate(class, format, slots).map_or(0, |oop| oop.0)
@@ -192,7 +257,7 @@ mod tests {
         let source = include_str!("runtime.rs");
         let defined = source.lines().filter_map(|line| line.strip_prefix("pub extern \"C\" fn "));
         let defined: Vec<&str> = defined.filter_map(|line| line.split('(').next()).collect();
-        let named: Vec<&str> = super::FUNCTIONS.iter().map(|(name, _)| *name).collect();
+        let named: Vec<&str> = super::own_helpers().iter().map(|helper| helper.name).collect();
         assert_eq!(named, defined);
     }
 }

@@ -1,6 +1,6 @@
 //! Small functions between native code and the interpreter: what is called in the place of methods that
 //! have no native code, and how the interpreter calls native code.
-#![expect(unsafe_code, reason = "functions made here are called as what they were made as")]
+#![expect(unsafe_code, reason = "what is made here is called as what it was made as")]
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
@@ -9,7 +9,7 @@ use cranelift_codegen::{Context, control::ControlPlane};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::frame::{self, WORD};
-use rowel_interpreter::native::{Trampolines, code_offset, trampoline_at, vm_offset};
+use rowel_interpreter::native::{Trampolines, code_offset, vm_offset};
 use rowel_interpreter::primitive;
 use rowel_objmem::header::{
     CLASS_INDEX_MASK, FORMAT_MASK, FORMAT_SHIFT, REMEMBERED_BIT, SLOTS_SHIFT,
@@ -20,6 +20,7 @@ use rowel_objmem::{Format, Oop};
 
 use crate::compiler::signature;
 use crate::log::Log;
+use crate::machine::Machine;
 use crate::memory::CodeMemory;
 use crate::runtime;
 use crate::runtime::fast::FAST;
@@ -138,36 +139,39 @@ enum Kind {
 /// # Errors
 /// When Cranelift refuses or there is no memory.
 pub fn make(
-    isa: &dyn TargetIsa,
+    machine: &Machine,
     memory: &mut CodeMemory,
     log: &mut Log,
 ) -> Result<(Stubs, Trampolines), NotCompiled> {
     let mut add = |kind, args| -> Result<u64, NotCompiled> {
-        let code = compile(isa, kind, args).map_err(crate::compiler::CompileError::Cranelift)?;
+        let code = compile(machine.isa(), kind, args);
+        let code = code.map_err(crate::compiler::CompileError::Cranelift)?;
         let address = memory.add(&code)?.address;
         log.placed(&format!("rowel: {kind:?}, {args} arguments"), address, &code);
         Ok(address)
     };
     let mut stubs = Stubs::default();
     let (mut methods, mut blocks) = (Vec::new(), Vec::new());
-    // SAFETY: these are made as trampolines, and the tier keeps their memory as long as the VM has it.
-    let trampoline = |address| unsafe { trampoline_at(address) };
     for args in 0..=MOST_ARGS {
         stubs.interpret.push(add(Kind::Interpret, args)?);
         stubs.execute.push(add(Kind::Execute, args)?);
-        methods.push(trampoline(add(Kind::EnterMethod, args)?));
-        blocks.push(trampoline(add(Kind::EnterBlock, args)?));
+        methods.push(add(Kind::EnterMethod, args)?);
+        blocks.push(add(Kind::EnterBlock, args)?);
     }
     stubs.barrier = add(Kind::Barrier, 0)?;
-    for (primitive, args, address) in FAST {
-        let stub = add(Kind::Fast(address()), *args)?;
+    for (primitive, args, helper) in FAST {
+        let stub = add(Kind::Fast(helper().address as usize), *args)?;
         stubs.fast.push(((*primitive, *args), stub));
     }
     for quick in Quick::ALL {
         stubs.quick.push((quick, add(Kind::Quick(quick), 0)?));
     }
-    let loops = trampoline(add(Kind::EnterLoop, 0)?);
-    Ok((stubs, Trampolines { methods, blocks, loops }))
+    let loops = add(Kind::EnterLoop, 0)?;
+    let emulator = machine.emulator();
+    // SAFETY: these are made as trampolines, for this machine or what emulates the other, and the tier
+    // keeps their memory as long as the VM has it.
+    let trampolines = unsafe { Trampolines::new(methods, blocks, loops, emulator) };
+    Ok((stubs, trampolines))
 }
 
 fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, String> {

@@ -23,7 +23,7 @@ use crate::entries::entries_of;
 use crate::exits::Exits;
 use crate::listing;
 use crate::log::{Log, name_of};
-use crate::machine::{Unsupported, machine};
+use crate::machine::{Machine, Unsupported};
 use crate::memory::{CodeMemory, NoRoom};
 use crate::policy::{JitOptions, MOST_COMPILATIONS, OFTEN, Thresholds, When};
 use crate::profile::{Profile, Site};
@@ -97,7 +97,19 @@ impl Tiered {
         if options.when == When::Off {
             return Ok(());
         }
-        let (mut tier, trampolines) = Tiered::new(&options)?;
+        Tiered::attach_for(vm, options, &Machine::host()?)
+    }
+
+    /// Attach a tier to `vm` whose native code is for `machine`.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn attach_for(
+        vm: &mut Vm,
+        options: JitOptions,
+        machine: &Machine,
+    ) -> Result<(), Unsupported> {
+        let (mut tier, trampolines) = Tiered::new(&options, machine)?;
         if options.when == When::On {
             tier.sampler = Some(Sampler::start(vm.stack_limit.clone()));
             tier.worker = options.background.then(|| Worker::start(Arc::clone(&tier.isa)));
@@ -123,7 +135,7 @@ impl Tiered {
         let Some(method) = cold::method_named(vm, name) else { return Ok(false) };
         // So that sends are compiled that were never executed.
         let options = JitOptions { when: When::Always, ..options.clone() };
-        let (mut tier, _) = Tiered::new(&options)?;
+        let (mut tier, _) = Tiered::new(&options, &Machine::host()?)?;
         let code = vm.code_for(method);
         for unit in cold::units_of(vm, code) {
             // What cannot be compiled has been told of.
@@ -132,15 +144,14 @@ impl Tiered {
         Ok(true)
     }
 
-    fn new(options: &JitOptions) -> Result<(Tiered, Trampolines), Unsupported> {
-        let isa = machine()?;
-        let mut memory = CodeMemory::new(options.budget);
+    fn new(options: &JitOptions, machine: &Machine) -> Result<(Tiered, Trampolines), Unsupported> {
+        let mut memory = CodeMemory::new(options.budget, machine.emulator());
         let mut log =
             Log::new(options).map_err(|error| Unsupported(format!("a file for perf: {error}")))?;
-        let made = stubs::make(&*isa, &mut memory, &mut log);
+        let made = stubs::make(machine, &mut memory, &mut log);
         let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
         let tier = Tiered {
-            isa,
+            isa: machine.shared_isa(),
             memory,
             stubs,
             profile: Profile::default(),
@@ -187,6 +198,8 @@ impl Tiered {
             record.refused = Some(error.to_string());
         }
         tracing::debug!("a unit is not compiled: {error}");
+        let is_refused = matches!(error, NotCompiled::Compile(CompileError::Cranelift(_)));
+        debug_assert!(!is_refused, "{error}");
         match error {
             NotCompiled::NoRoom(_) => self.is_full = true,
             NotCompiled::Compile(_) => self.give_up(unit),

@@ -101,19 +101,17 @@ impl Vm {
             EntryKind::Block if entry.word > 0 => self.block_arguments(),
             _ => usize::from(code.get().num_args),
         };
-        let trampoline = match entry.kind {
-            EntryKind::Method => trampolines.methods.get(args),
-            EntryKind::Block => trampolines.blocks.get(args),
-            EntryKind::Loop => Some(&trampolines.loops),
+        let Some(trampoline) = trampolines.get(entry.kind, args) else {
+            return Ran::Interpreted(entry.operation);
         };
-        let Some(&trampoline) = trampoline else { return Ran::Interpreted(entry.operation) };
         if self.nested == 0 {
             self.disturbed = false;
         }
         self.native_calls += 1;
         // SAFETY: the tier that made the code has given it for this entry and this layout of frames
         // (see `crate::native`); the frame is complete, and `self` is lent to the code for the call.
-        let value = Oop(unsafe { trampoline(self, fp.0, code.to_word(), address) });
+        let value = unsafe { trampolines.call(trampoline, self, fp.0, code, address) };
+        let value = Oop(value);
         self.native_calls -= 1;
         if let Some(payload) = self.panic.take() {
             std::panic::resume_unwind(payload);

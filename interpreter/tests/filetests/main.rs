@@ -23,7 +23,7 @@ use world::{Mode, World};
 
 /// The files, in the order of their names.
 fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests/run");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../interpreter/tests/filetests/run");
     let entries = fs::read_dir(folder).expect("the folder of tests");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.sort();

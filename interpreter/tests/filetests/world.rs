@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rowel_bytecode::SPECIAL_SELECTORS;
 use rowel_interpreter::vm::Vm;
-use rowel_jit::{JitOptions, Tiered, When};
+use rowel_jit::{JitOptions, When};
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class as own};
 use rowel_objmem::layout::{class_index as spur, special};
 use rowel_objmem::{ClassIndex, Format, Heap, Oop};
@@ -101,7 +101,10 @@ impl World {
         let mut vm = Vm::new(heap, zone);
         if matches!(mode, Mode::Native | Mode::NativeStress) {
             let options = JitOptions { when: When::Always, ..JitOptions::default() };
-            Tiered::attach(&mut vm, options).map_err(|error| error.to_string())?;
+            #[cfg(not(emulated))]
+            rowel_jit::Tiered::attach(&mut vm, options).map_err(|error| error.to_string())?;
+            #[cfg(emulated)]
+            rowel_emulation::attach(&mut vm, options).map_err(|error| error.to_string())?;
         }
         let mut world = World { vm, classes: names(), symbols: names(), variables: names() };
         world.make_classes(case)?;

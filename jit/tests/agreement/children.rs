@@ -11,10 +11,12 @@ pub const PROGRESS: &str = "ROWEL_AGREEMENT_PROGRESS";
 /// And which reductions to follow first, separated by commas.
 pub const REDUCTIONS: &str = "ROWEL_AGREEMENT_REDUCTIONS";
 
+/// An emulator takes so many times as long.
+const SLOWNESS: u64 = if cfg!(emulated) { 5 } else { 1 };
 /// A program that takes longer does not end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20 * SLOWNESS);
 /// The same while one is made smaller.
-const LESS_PATIENCE: Duration = Duration::from_secs(3);
+const LESS_PATIENCE: Duration = Duration::from_secs(3 * SLOWNESS);
 const POLL: Duration = Duration::from_millis(5);
 
 /// How a child ended that did not end well.

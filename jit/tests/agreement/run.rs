@@ -6,7 +6,7 @@ use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::crash::Fatal;
 use rowel_interpreter::dispatch::{Leave, run};
 use rowel_interpreter::vm::Vm;
-use rowel_jit::{JitOptions, Tiered, When};
+use rowel_jit::{JitOptions, When};
 use rowel_objmem::Oop;
 
 use crate::choices::Choices;
@@ -116,7 +116,10 @@ fn message(payload: &(dyn std::any::Any + Send)) -> String {
 
 fn attach(vm: &mut Vm) {
     let options = JitOptions { when: When::Always, ..JitOptions::default() };
-    Tiered::attach(vm, options).expect("a tier for this machine");
+    #[cfg(not(emulated))]
+    rowel_jit::Tiered::attach(vm, options).expect("a tier for this machine");
+    #[cfg(emulated)]
+    rowel_emulation::attach(vm, options).expect("a tier for another machine");
 }
 
 /// Compile most of what has been translated, and from now on all that is.
