@@ -17,6 +17,8 @@ pub struct Unsupported(pub(crate) String);
 #[derive(Clone)]
 pub struct Machine {
     isa: OwnedTargetIsa,
+    /// The same, for code that is made sooner and runs slower.
+    quick: OwnedTargetIsa,
     emulator: Option<Arc<dyn Emulator>>,
 }
 
@@ -35,7 +37,7 @@ impl Machine {
     /// # Errors
     /// When Cranelift does not know it.
     pub fn host() -> Result<Machine, Unsupported> {
-        let builder = cranelift_native::builder().map_err(|why| Unsupported(why.into()))?;
+        let builder = || cranelift_native::builder().map_err(|why| Unsupported(why.into()));
         Machine::finish(builder, None)
     }
 
@@ -44,18 +46,28 @@ impl Machine {
     /// # Errors
     /// When Cranelift does not know it.
     pub fn emulated(triple: &str, emulator: Arc<dyn Emulator>) -> Result<Machine, Unsupported> {
-        let builder = isa::lookup_by_name(triple).map_err(|why| Unsupported(why.to_string()))?;
+        let builder = || isa::lookup_by_name(triple).map_err(|why| Unsupported(why.to_string()));
         Machine::finish(builder, Some(emulator))
     }
 
     fn finish(
-        builder: isa::Builder,
+        builder: impl Fn() -> Result<isa::Builder, Unsupported>,
         emulator: Option<Arc<dyn Emulator>>,
     ) -> Result<Machine, Unsupported> {
+        let isa = Machine::isa_for(builder()?, ("speed", "backtracking"))?;
+        let quick = Machine::isa_for(builder()?, ("none", "single_pass"))?;
+        Ok(Machine { isa, quick, emulator })
+    }
+
+    fn isa_for(
+        builder: isa::Builder,
+        (level, allocator): (&str, &str),
+    ) -> Result<OwnedTargetIsa, Unsupported> {
         let mut flags = settings::builder();
         let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
         let set = [
-            ("opt_level", "speed"),
+            ("opt_level", level),
+            ("regalloc_algorithm", allocator),
             ("enable_verifier", verifier),
             ("enable_pinned_reg", "true"),
             ("enable_probestack", "false"),
@@ -64,12 +76,16 @@ impl Machine {
             flags.set(name, value).map_err(|error| Unsupported(error.to_string()))?;
         }
         let isa = builder.finish(settings::Flags::new(flags));
-        let isa = isa.map_err(|error| Unsupported(error.to_string()))?;
-        Ok(Machine { isa, emulator })
+        isa.map_err(|error| Unsupported(error.to_string()))
     }
 
     pub(crate) fn isa(&self) -> &dyn TargetIsa {
         &*self.isa
+    }
+
+    /// For code that is made sooner and runs slower.
+    pub(crate) fn quick_isa(&self) -> &dyn TargetIsa {
+        &*self.quick
     }
 
     pub(crate) fn shared_isa(&self) -> OwnedTargetIsa {

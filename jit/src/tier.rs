@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use cranelift_codegen::Context;
-use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::isa::TargetIsa;
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
 use rowel_interpreter::vm::Vm;
@@ -59,7 +59,7 @@ struct Waiting {
 
 /// A compiled tier.
 pub struct Tiered {
-    isa: OwnedTargetIsa,
+    machine: Machine,
     memory: CodeMemory,
     stubs: Stubs,
     profile: Profile,
@@ -112,7 +112,7 @@ impl Tiered {
         let (mut tier, trampolines) = Tiered::new(&options, machine)?;
         if options.when == When::On {
             tier.sampler = Some(Sampler::start(vm.stack_limit.clone()));
-            tier.worker = options.background.then(|| Worker::start(Arc::clone(&tier.isa)));
+            tier.worker = options.background.then(|| Worker::start(tier.machine.shared_isa()));
         }
         for code in vm.code.iter() {
             tier.stubs.attach(code);
@@ -151,7 +151,7 @@ impl Tiered {
         let made = stubs::make(machine, &mut memory, &mut log);
         let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
         let tier = Tiered {
-            isa: machine.shared_isa(),
+            machine: machine.clone(),
             memory,
             stubs,
             profile: Profile::default(),
@@ -211,13 +211,12 @@ impl Tiered {
         let start = std::time::Instant::now();
         let recording = self.recording.as_mut();
         let counter = recording.map(|it| it.records.begin(unit, || name_of(vm, unit)));
-        let setting = Setting {
-            isa: &*self.isa,
-            stubs: &self.stubs,
-            number,
-            counter,
-            eager: self.when == When::Always,
-        };
+        // What is compiled before anything is known of it will not stay.
+        let is_first = self.when == When::Always && self.units.compilations(unit) == 0;
+        let machine = self.machine.clone();
+        let isa = if is_first { machine.quick_isa() } else { machine.isa() };
+        let setting =
+            Setting { isa, stubs: &self.stubs, number, counter, eager: self.when == When::Always };
         let wants_name = self.log.wants_names() || self.dump.is_some();
         let name = if wants_name { name_of(vm, unit) } else { String::new() };
         let dump = self.dump.as_mut().filter(|dump| dump.wants(&name));
@@ -238,7 +237,7 @@ impl Tiered {
         }
         let waiting = Waiting { unit, relies, exits, inlined, name };
         if let Some(dump) = self.dump.as_ref().filter(|dump| dump.wants(&waiting.name)) {
-            let (code, time) = dumped(dump, &*self.isa, vm, &waiting, &mut context)?;
+            let (code, time) = dumped(dump, isa, vm, &waiting, &mut context)?;
             return Ok(Some(self.place(number, waiting, &code, time)?));
         }
         if let Some(worker) = &self.worker {
@@ -248,7 +247,7 @@ impl Tiered {
             return Ok(None);
         }
         let start = std::time::Instant::now();
-        let code = worker::machine_code(&*self.isa, &mut context)?;
+        let code = worker::machine_code(isa, &mut context)?;
         Ok(Some(self.place(number, waiting, &code, start.elapsed())?))
     }
 
@@ -443,6 +442,9 @@ impl Tier for Tiered {
                 "native code leaves here again and again"
             );
         }
+        if self.waiting.values().any(|waiting| waiting.unit == unit) {
+            return;
+        }
         if times >= self.thresholds.leaves {
             self.profile.left_too_often(site, compilations);
         }
@@ -530,7 +532,7 @@ impl Tier for Tiered {
             // Nor is its.
             std::mem::forget(worker);
             self.waiting.clear();
-            self.worker = Some(Worker::start(Arc::clone(&self.isa)));
+            self.worker = Some(Worker::start(self.machine.shared_isa()));
         }
     }
 

@@ -128,7 +128,7 @@ impl Compiler<'_> {
                 let value = self.fetch(receiver, b);
                 self.push_oop(value);
             }
-            Op::PushMaybeContextVariable if !self.is_general(index) => {
+            Op::PushMaybeContextVariable if !self.is_cautious(index) => {
                 let receiver = self.receiver_but_no_context(index);
                 let receiver = self.oop(receiver);
                 let value = self.fetch(receiver, b);
@@ -158,7 +158,7 @@ impl Compiler<'_> {
                 let receiver = self.receiver();
                 self.store_in(index, receiver, b, word.a() != 0);
             }
-            Op::StoreMaybeContextVariable if !self.is_general(index) => {
+            Op::StoreMaybeContextVariable if !self.is_cautious(index) => {
                 self.settle(1);
                 let receiver = self.receiver_but_no_context(index);
                 self.store_in(index, receiver, b, word.a() != 0);

@@ -99,6 +99,11 @@ impl Compiler<'_> {
         self.profile.general.contains(&site)
     }
 
+    /// Whether the operation at `index` must do without leaving.
+    pub(super) fn is_cautious(&mut self, index: usize) -> bool {
+        self.setting.eager || self.is_general(index)
+    }
+
     /// The class index of `def`, if that is sure.
     pub(super) fn class_known(&self, def: Def) -> Option<u32> {
         Some(match def {
@@ -288,7 +293,7 @@ impl Compiler<'_> {
 
     /// `operation` at `index`, sent where it is not done in line: a block for that, and what to do there.
     pub(super) fn otherwise(&mut self, index: usize) -> super::arithmetic::Otherwise {
-        if self.is_general(index) || self.setting.eager {
+        if self.is_cautious(index) {
             super::arithmetic::Otherwise::Send(self.b.create_block(), Box::new(self.state.clone()))
         } else {
             super::arithmetic::Otherwise::Leave(self.exit(index))
