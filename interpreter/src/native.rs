@@ -179,6 +179,7 @@ impl Vm {
     #[inline]
     pub fn disturb(&mut self) {
         self.disturbed = true;
+        self.epoch += 1;
     }
 
     /// Whether native code runs, or waits for what runs now.
@@ -197,6 +198,7 @@ impl Vm {
         work: impl FnOnce(&mut dyn Tier, &mut Vm) -> R,
     ) -> Option<R> {
         let mut tier = self.tier.take()?;
+        self.epoch += 1;
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut *tier, self)));
         // Even after a panic: its code may be running.
         self.tier = Some(tier);
@@ -259,6 +261,8 @@ pub mod vm_offset {
     pub const LIMIT: usize = offset_of!(Vm, limit_address);
     /// Which native code left, and where: a word that the tier chose.
     pub const LEFT: usize = offset_of!(Vm, left);
+    /// What has to be as it was for oops and addresses that are noted to be right: see [`Vm::epoch`].
+    pub const EPOCH: usize = offset_of!(Vm, epoch);
     /// What it has noted then.
     pub const NOTED: usize = offset_of!(Vm, noted);
     /// The heap, for [`Heap::OFFSETS`].

@@ -78,6 +78,9 @@ pub struct Vm {
     pub stress_scavenges: bool,
     /// Called after each collection, with whether it was a full one: a test mode.
     pub after_collection: Option<fn(&mut Vm, bool)>,
+    /// Counts what may make an oop or an address of native code that was noted elsewhere wrong: whatever
+    /// disturbs native code, and whatever the tier does.
+    pub epoch: u64,
     /// What native code notes when it leaves: values that are nowhere in memory yet.
     pub noted: [u64; MOST_NOTED],
     /// The image has quit.
@@ -176,6 +179,7 @@ impl Vm {
             highest_ready: usize::MAX,
             stress_scavenges: false,
             after_collection: None,
+            epoch: 1,
             noted: [0; MOST_NOTED],
             leaving: false,
             failure: Failure::Generic,

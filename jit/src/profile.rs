@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use rowel_interpreter::code::CodeRef;
+use rowel_interpreter::layout::closure;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A place in translated code.
@@ -85,6 +86,44 @@ impl Pic {
     }
 }
 
+/// The closure that a site has evaluated last, and its native code, which native code reads.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct BlockSite {
+    closure: Cell<u64>,
+    /// What was in its [`CODE_SLOT`](BlockSite::CODE_SLOT).
+    code: Cell<u64>,
+    /// The [epoch](rowel_interpreter::vm::Vm::epoch) of the VM at which that was noted.
+    epoch: Cell<u64>,
+    address: Cell<u64>,
+}
+
+impl BlockSite {
+    /// Byte offset of the closure.
+    pub const CLOSURE: usize = std::mem::offset_of!(BlockSite, closure);
+    /// Byte offset of what tells its code.
+    pub const CODE: usize = std::mem::offset_of!(BlockSite, code);
+    /// The slot of a closure that tells its code: where it starts in a method, or a method of its own.
+    pub const CODE_SLOT: usize = closure::START_PC;
+    /// Byte offset of the epoch.
+    pub const EPOCH: usize = std::mem::offset_of!(BlockSite, epoch);
+    /// Byte offset of the address.
+    pub const ADDRESS: usize = std::mem::offset_of!(BlockSite, address);
+
+    /// Take note that `closure`, with `code` in its slot, has native code at `address`.
+    pub fn note(&self, closure: u64, code: u64, epoch: u64, address: u64) {
+        self.closure.set(closure);
+        self.code.set(code);
+        self.epoch.set(epoch);
+        self.address.set(address);
+    }
+}
+
+const _: () = assert!(
+    closure::START_PC == closure::COMPILED_BLOCK,
+    "one slot tells the code of all closures"
+);
+
 /// What is known of sites.
 #[derive(Debug, Default)]
 pub struct Profile {
@@ -93,12 +132,18 @@ pub struct Profile {
     /// Sites that units have left at too often once.
     left: FxHashMap<Site, u32>,
     pics: FxHashMap<Site, Box<Pic>>,
+    blocks: FxHashMap<Site, Box<BlockSite>>,
 }
 
 impl Profile {
     /// The cache of the send at `site`, made when there is none.
     pub fn pic(&mut self, site: Site) -> &Pic {
         self.pics.entry(site).or_default()
+    }
+
+    /// What the site has evaluated last.
+    pub fn block_site(&mut self, site: Site) -> &BlockSite {
+        self.blocks.entry(site).or_default()
     }
 
     /// The cache of the send at `site`.
@@ -127,6 +172,7 @@ impl Profile {
         self.general.retain(&mut kept);
         self.left.retain(|site, _| kept(site));
         self.pics.retain(|site, _| kept(site));
+        self.blocks.retain(|site, _| kept(site));
         self.forget_found();
     }
 }

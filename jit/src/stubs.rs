@@ -241,16 +241,13 @@ fn execute(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value
     call(isa, b, runtime::execute as *const () as usize, &[vm, code, sp, caller])
 }
 
-/// `(object, value)`: the value has been stored in the object, which is old. It is remembered where the
+/// `(object, value)`: the value, a pointer, has been stored in the object, which is old. It is remembered where the
 /// collector would not find that otherwise.
 fn barrier(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value]) -> Value {
     let (object, value) = (parameters[0], parameters[1]);
-    let [pointer, young, elder, notes, done] = std::array::from_fn(|_| b.create_block());
+    let [young, elder, notes, done] = std::array::from_fn(|_| b.create_block());
     b.set_cold_block(notes);
     let vm = b.ins().get_pinned_reg(types::I64);
-    let tag = b.ins().band_imm_u(value, TAG_MASK as i64);
-    b.ins().brif(tag, done, &[], pointer, &[]);
-    b.switch_to_block(pointer);
     let start = load(b, vm, vm_offset::OLD_START);
     let is_young = b.ins().icmp(IntCC::UnsignedLessThan, value, start);
     b.ins().brif(is_young, young, &[], elder, &[]);

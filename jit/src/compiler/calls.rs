@@ -9,7 +9,7 @@ use rowel_objmem::Oop;
 
 use super::Compiler;
 use super::state::{Def, slot_offset};
-use crate::profile::{Pic, Site};
+use crate::profile::{BlockSite, Pic, Site};
 use crate::runtime;
 
 /// Receiver and arguments of a call, taken off the operands.
@@ -50,12 +50,7 @@ impl Compiler<'_> {
     /// Call the native code at `target` for `code`, with the callee's frame at `callee`; push what it
     /// answers.
     fn call_native(&mut self, target: Value, code: Value, callee: usize, values: &[Value]) {
-        let fp = self.b.ins().iadd_imm_s(self.fp, callee as i64);
-        let mut arguments = vec![fp, code];
-        arguments.extend(values);
-        let signature = self.signature_of(arguments.len());
-        let call = self.b.ins().call_indirect(signature, target, &arguments);
-        let value = self.b.inst_results(call)[0];
+        let value = self.call_at(target, code, callee, values);
         self.called(value);
     }
 
@@ -98,15 +93,83 @@ impl Compiler<'_> {
     /// Evaluate the closure that is the receiver, from the send at `index`, which has found `code`.
     pub(super) fn call_block(&mut self, index: usize, code: CodeRef, operands: &Operands) {
         self.rely_on(code);
+        let site = Site::new(self.state.top().code, index);
+        let site = self.profile.block_site(site) as *const _ as u64;
         let (values, callee) = self.prepare_call(index, operands);
-        let vm = self.vm_value();
-        let count = self.constant(operands.arguments.len() as u64);
-        let function = runtime::block as *const () as usize;
-        let found = self.helper(function, &[vm, values[0], count]);
+        let found = self.block_address(site, values[0], operands.arguments.len());
         let code = self.constant(code.to_word());
         let otherwise = self.load(code, code_offset::DIRECT);
         let target = self.b.ins().select(found, found, otherwise);
         self.call_native(target, code, callee, &values);
+    }
+
+    /// The address of the native code of `block` for `count` arguments, or 0, as the site knows it.
+    fn block_address(&mut self, site: u64, block: Value, count: usize) -> Value {
+        let [same, known, asks, join] = std::array::from_fn(|_| self.b.create_block());
+        let address = self.b.append_block_param(join, types::I64);
+        let site = self.constant(site);
+        let closure = self.load(site, BlockSite::CLOSURE);
+        let (then, now) = (self.load(site, BlockSite::EPOCH), self.vm_word(vm_offset::EPOCH));
+        let is_same = self.b.ins().icmp(IntCC::Equal, closure, block);
+        let is_fresh = self.b.ins().icmp(IntCC::Equal, then, now);
+        let both = self.b.ins().band(is_same, is_fresh);
+        self.b.ins().brif(both, same, &[], asks, &[]);
+        // As it was noted, it is a closure in memory.
+        self.b.switch_to_block(same);
+        let code = self.fetch(block, BlockSite::CODE_SLOT);
+        let noted = self.load(site, BlockSite::CODE);
+        let is_same = self.b.ins().icmp(IntCC::Equal, code, noted);
+        self.b.ins().brif(is_same, known, &[], asks, &[]);
+        self.b.switch_to_block(known);
+        let cached = self.load(site, BlockSite::ADDRESS);
+        self.b.ins().jump(join, &[cached.into()]);
+        self.b.switch_to_block(asks);
+        let (vm, count) = (self.vm_value(), self.constant(count as u64));
+        let function = runtime::block as *const () as usize;
+        let found = self.helper(function, &[vm, site, block, count]);
+        self.b.ins().jump(join, &[found.into()]);
+        self.b.switch_to_block(join);
+        address
+    }
+
+    /// Send the selector that is the first argument, from the send at `index`, which has found `code`: what
+    /// is found for that is called like that of any send, with the other arguments.
+    pub(super) fn call_perform(&mut self, index: usize, code: CodeRef, operands: &Operands) {
+        self.rely_on(code);
+        let (values, callee) = self.prepare_call(index, operands);
+        let (vm, count) = (self.vm_value(), self.constant(values.len() as u64 - 2));
+        let function = runtime::performed as *const () as usize;
+        let found = self.helper(function, &[vm, values[0], values[1], count]);
+        let (is_found, otherwise, join) =
+            (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let result = self.b.append_block_param(join, types::I64);
+        self.b.ins().brif(found, is_found, &[], otherwise, &[]);
+        self.b.switch_to_block(is_found);
+        let performed: Vec<Value> = values.iter().take(1).chain(&values[2..]).copied().collect();
+        let value = self.call_direct(found, callee, &performed);
+        self.b.ins().jump(join, &[value.into()]);
+        self.b.switch_to_block(otherwise);
+        self.b.set_cold_block(otherwise);
+        let code = self.constant(code.to_word());
+        let value = self.call_direct(code, callee, &values);
+        self.b.ins().jump(join, &[value.into()]);
+        self.b.switch_to_block(join);
+        self.called(result);
+    }
+
+    /// Call what `code` does, with the callee's frame at `callee`; the value it answers, or 0.
+    fn call_direct(&mut self, code: Value, callee: usize, values: &[Value]) -> Value {
+        let target = self.load(code, code_offset::DIRECT);
+        self.call_at(target, code, callee, values)
+    }
+
+    fn call_at(&mut self, target: Value, code: Value, callee: usize, values: &[Value]) -> Value {
+        let fp = self.b.ins().iadd_imm_s(self.fp, callee as i64);
+        let mut arguments = vec![fp, code];
+        arguments.extend(values);
+        let signature = self.signature_of(arguments.len());
+        let call = self.b.ins().call_indirect(signature, target, &arguments);
+        self.b.inst_results(call)[0]
     }
 
     /// The send at `index`, of which nothing is known: by its polymorphic cache.
@@ -145,13 +208,7 @@ impl Compiler<'_> {
         let value = self.send_in_full(index, callee, &values);
         self.b.ins().jump(join, &[value.into()]);
         self.b.switch_to_block(found);
-        let target = self.load(code, code_offset::DIRECT);
-        let fp = self.b.ins().iadd_imm_s(self.fp, callee as i64);
-        let mut arguments = vec![fp, code];
-        arguments.extend(&values);
-        let signature = self.signature_of(arguments.len());
-        let call = self.b.ins().call_indirect(signature, target, &arguments);
-        let value = self.b.inst_results(call)[0];
+        let value = self.call_direct(code, callee, &values);
         self.b.ins().jump(join, &[value.into()]);
         self.b.switch_to_block(join);
         self.called(result);

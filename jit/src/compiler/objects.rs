@@ -11,6 +11,7 @@ use rowel_objmem::layout::{
 use rowel_objmem::{ClassIndex, Oop};
 
 use super::state::{Def, Kind};
+use super::values::TAG_MASK;
 use super::{Compiler, field};
 
 impl Compiler<'_> {
@@ -189,6 +190,11 @@ impl Compiler<'_> {
         self.b.ins().brif(is_young, usual, &[], old, &[]);
         self.b.switch_to_block(old);
         self.b.set_cold_block(old);
+        let pointer = self.b.create_block();
+        self.b.set_cold_block(pointer);
+        let tag = self.b.ins().band_imm_u(value, TAG_MASK);
+        self.b.ins().brif(tag, usual, &[], pointer, &[]);
+        self.b.switch_to_block(pointer);
         self.helper(self.setting.stubs.barrier() as usize, &[object, value]);
         self.b.ins().jump(usual, &[]);
         self.b.switch_to_block(usual);

@@ -207,6 +207,10 @@ impl Compiler<'_> {
             | Action::AnswerInteger(_)
             | Action::AnswerVariable(_) => self.quick(index, code, class),
             Action::Evaluate => self.evaluate(index, code, num_args),
+            Action::Perform if num_args > 0 => {
+                let operands = self.take_operands(num_args);
+                self.call_perform(index, code, &operands);
+            }
             Action::Value(_) => {
                 if class.is_some_and(|class| self.intrinsic(index, code, class, num_args)) {
                     return;
