@@ -58,8 +58,8 @@ pub struct Record {
     pub bytes: usize,
     /// Methods and blocks inlined.
     pub inlined: u32,
-    /// How often it was left because somebody has asked to look up.
-    pub asked: u64,
+    /// How often it was left for other reasons: somebody has asked it to look up, most often.
+    pub others: u64,
     /// Where it was left because of a guard.
     pub places: Vec<Place>,
     /// How often its code went for each reason, in the order of [`Gone`].
@@ -148,7 +148,7 @@ impl Record {
             machine_time: Duration::ZERO,
             bytes: 0,
             inlined: 0,
-            asked: 0,
+            others: 0,
             places: Vec::new(),
             gone: [0; 3],
             refused: None,
