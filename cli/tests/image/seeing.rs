@@ -11,7 +11,7 @@ use crate::place::{Outcome, Place, USUAL};
 
 /// Prints how often benchFib was sent.
 const SCRIPT: &str = "
-    StdIOWriteStream stdout print: 15 benchFib; newLine; flush.
+    StdIOWriteStream stdout print: 27 benchFib; newLine; flush.
     Smalltalk quitPrimitive: 0";
 
 fn run(place: &Place, options: &[&str]) -> Outcome {
@@ -107,7 +107,7 @@ fn a_method_that_has_not_run_is_dumped() {
         "Send #benchFib",
         "-- IR\nfunction ",
         "iconst.i64 0x",
-        "; word 0 of Integer>>benchFib",
+        "  ; word 13 of Integer>>benchFib\n",
         "-- IR, optimised\nfunction ",
         "-- machine code, ",
         "ret\n",
@@ -131,7 +131,7 @@ fn a_method_that_has_not_run_is_dumped() {
 fn a_method_is_dumped_when_it_is_compiled() {
     let Some(place) = Place::with_image() else { return };
     let head = "== Integer>>benchFib, Method at word 0\n";
-    let words = ["--jit=always", "--jit-dump", "Integer>>benchFib"];
+    let words = ["--jit=on", "--jit-dump", "Integer>>benchFib"];
     let outcome = run(&place, &words);
     assert!(outcome.stderr.starts_with(head), "{outcome:?}");
     assert!(outcome.stderr.contains("-- machine code, "), "{outcome:?}");
@@ -146,7 +146,7 @@ fn a_method_is_dumped_when_it_is_compiled() {
 fn perf_gets_names_and_code_also_where_memory_is_used_again() {
     let Some(place) = Place::with_image() else { return };
     std::fs::create_dir(place.path("perf")).expect("a directory");
-    let words = ["--jit=always", "-codesize", "1m", "--jitdump=perf", "--jit-stats=f.json"];
+    let words = ["--jit=always", "-codesize", "4m", "--jitdump=perf", "--jit-stats=f.json"];
     run(&place, &words);
     let files = std::fs::read_dir(place.path("perf")).expect("a directory");
     let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
@@ -193,7 +193,7 @@ fn parameters_tell_the_image() {
         <[Option<u64>; 4]>::try_from(lines).unwrap_or_else(|_| panic!("{outcome:?}"))
     };
     assert_eq!(told(&[]), [Some(0), None, None, Some(0)]);
-    let [budget, evictions, milliseconds, units] = told(&["--jit=always", "-codesize", "1m"]);
-    assert_eq!(budget, Some(1 << 20));
+    let [budget, evictions, milliseconds, units] = told(&["--jit=always", "-codesize", "4m"]);
+    assert_eq!(budget, Some(4 << 20));
     assert!(evictions > Some(0) && milliseconds.is_some() && units > Some(0));
 }
