@@ -75,6 +75,7 @@ pub struct Records {
     /// Of units whose methods are no more.
     past: Vec<(Record, usize)>,
     /// Where units count, by place; native code writes there as long as there is any.
+    #[expect(clippy::vec_box, reason = "native code has their addresses: they must not move")]
     counters: Vec<Box<Cell<u64>>>,
 }
 
