@@ -13,9 +13,36 @@ use rowel_objmem::{ClassIndex, Oop};
 
 use crate::compiler::Unit;
 use crate::entries::entries_of;
+use crate::machine::{Machine, Unsupported};
+use crate::policy::{JitOptions, When};
+use crate::tier::Tiered;
+
+impl Tiered {
+    /// Compile the method called `name`, as Class>>selector, its blocks and its loops, none of which has run,
+    /// and dump what `options` ask for. Answers whether there is such a method.
+    ///
+    /// # Errors
+    /// When Cranelift does not know this machine, or there is no memory.
+    pub fn compile_cold(
+        vm: &mut Vm,
+        options: &JitOptions,
+        name: &str,
+    ) -> Result<bool, Unsupported> {
+        let Some(method) = method_named(vm, name) else { return Ok(false) };
+        // So that sends are compiled that were never executed.
+        let options = JitOptions { when: When::Always, ..options.clone() };
+        let (mut tier, _) = Tiered::new(&options, &Machine::host()?)?;
+        let code = vm.code_for(method);
+        for unit in units_of(vm, code) {
+            // What cannot be compiled has been told of.
+            tier.compile(vm, unit);
+        }
+        Ok(true)
+    }
+}
 
 /// The method called `name`, as Class>>selector, if there is one.
-pub fn method_named(vm: &Vm, name: &str) -> Option<Oop> {
+fn method_named(vm: &Vm, name: &str) -> Option<Oop> {
     let (class_name, selector) = name.split_once(">>")?;
     let class = class_named(vm, class_name)?;
     let heap = &vm.heap;
@@ -57,7 +84,7 @@ fn class_named(vm: &Vm, name: &str) -> Option<Oop> {
 }
 
 /// Everything in `code` that may be compiled, its blocks included.
-pub fn units_of(vm: &mut Vm, code: CodeRef) -> Vec<Unit> {
+fn units_of(vm: &mut Vm, code: CodeRef) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     let blocks: Vec<(usize, usize)> = embedded_blocks(code);
     for entry in entries_of(vm, code) {

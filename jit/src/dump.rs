@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use cranelift_codegen::Context;
+use cranelift_codegen::isa::TargetIsa;
 use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::method;
 use rowel_interpreter::vm::Vm;
@@ -14,7 +15,7 @@ use rowel_interpreter::vm::Vm;
 use crate::compiler::{CompileError, Relies, Unit};
 use crate::listing;
 use crate::policy::Stream;
-use crate::runtime;
+use crate::{runtime, worker};
 
 /// Which parts are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +94,27 @@ impl Dumping {
         }
     }
 
+    /// Machine code for the IR of `unit`, dumped on the way.
+    ///
+    /// # Errors
+    /// When Cranelift refuses.
+    pub fn machine_code(
+        &self,
+        (vm, unit): (&Vm, Unit),
+        relies: &Relies,
+        isa: &dyn TargetIsa,
+        context: &mut Context,
+    ) -> Result<Vec<u8>, CompileError> {
+        let names = Names::new(vm, unit, relies);
+        self.ir_made(&names, context);
+        context.set_disasm(true);
+        let code = worker::machine_code(isa, context)?;
+        self.compiled(&names, context, &code);
+        Ok(code)
+    }
+
     /// The IR as it was made.
-    pub fn ir_made(&self, names: &Names, context: &Context) {
+    fn ir_made(&self, names: &Names, context: &Context) {
         if self.dump.parts.ir {
             self.dump
                 .to
@@ -103,7 +123,7 @@ impl Dumping {
     }
 
     /// What was made of the IR.
-    pub fn compiled(&self, names: &Names, context: &Context, code: &[u8]) {
+    fn compiled(&self, names: &Names, context: &Context, code: &[u8]) {
         let mut text = String::new();
         if self.dump.parts.ir {
             text.push_str("-- IR, optimised\n");
@@ -161,7 +181,7 @@ fn machine_code(_code: &[u8], cranelifts: Option<&str>) -> String {
 
 /// What addresses mean that are constants in code.
 #[derive(Debug)]
-pub struct Names {
+struct Names {
     addresses: BTreeMap<u64, String>,
     /// Where the words of translated code are: start, end, whose.
     words: Vec<(u64, u64, String)>,

@@ -7,6 +7,8 @@
 //! | from operations to Cranelift's IR | [`compiler`] |
 //! | what native code calls | `runtime` |
 //! | the machine that it is for | [`machine`] |
+//! | figures of units, and why they are left | `records`, `reasons`, `report` |
+//! | dumps; files for `perf` | `dump`, `cold`, `log`, `jitdump` |
 //! | the memory that holds it | [`memory`] |
 //!
 //! Native code runs the frames of the interpreter in the interpreter's layout, so that it can leave to

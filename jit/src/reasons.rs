@@ -78,7 +78,10 @@ pub fn why(vm: &Vm, expected: &[u64], site: Site) -> Reason {
         Op::PushLiteralVariable => Reason::Global,
         Op::PushMaybeContextVariable | Op::StoreMaybeContextVariable => Reason::Married,
         Op::PushNewArray | Op::PushClosure | Op::PushFullClosure => Reason::Memory,
-        _ if is_arithmetic(operation) => of_arithmetic(vm, operation),
+        _ if is_arithmetic(operation) => {
+            let operand = |depth| vm.stack_value(depth).as_integer();
+            of_arithmetic(operation, operand(1), operand(0))
+        }
         _ => match code.get().word(site.word as usize).sent_args() {
             Some(args) => of_send(vm, expected, operation, args),
             None => Reason::NotCompiled,
@@ -90,8 +93,8 @@ fn is_arithmetic(operation: Op) -> bool {
     (Op::Add as u8..=Op::BitOr as u8).contains(&(operation as u8))
 }
 
-fn of_arithmetic(vm: &Vm, operation: Op) -> Reason {
-    let (a, b) = (vm.stack_value(1).as_integer(), vm.stack_value(0).as_integer());
+/// Arithmetic on these operands; `None` for one that is no SmallInteger.
+fn of_arithmetic(operation: Op, a: Option<i64>, b: Option<i64>) -> Reason {
     let (Some(a), Some(b)) = (a.map(i128::from), b.map(i128::from)) else { return Reason::Class };
     let result = match operation {
         Op::Add => a + b,
@@ -129,5 +132,39 @@ fn of_send(vm: &Vm, expected: &[u64], operation: Op, args: usize) -> Reason {
             if within { Reason::Operand } else { Reason::Bounds }
         }
         _ => Reason::Operand,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_integers_say_of_arithmetic_that_was_not_done() {
+        let (least, most) = (Some(MIN_SMALL_INTEGER), Some(MAX_SMALL_INTEGER));
+        for (operation, a, b, reason) in [
+            (Op::Add, most, Some(1), Reason::Overflow),
+            (Op::Subtract, least, Some(1), Reason::Overflow),
+            (Op::Multiply, least, most, Reason::Overflow),
+            (Op::BitShift, Some(1), Some(60), Reason::Overflow),
+            (Op::BitShift, Some(-1), Some(1 << 40), Reason::Overflow),
+            (Op::Divide, Some(7), Some(2), Reason::Operand),
+            (Op::FloorDivide, Some(7), Some(0), Reason::Operand),
+            // It was compiled for floats.
+            (Op::Add, Some(3), Some(4), Reason::Class),
+            (Op::BitShift, Some(1), Some(59), Reason::Class),
+            (Op::Less, Some(3), Some(4), Reason::Class),
+            (Op::Add, None, Some(4), Reason::Class),
+            (Op::Divide, Some(4), None, Reason::Class),
+        ] {
+            assert_eq!(of_arithmetic(operation, a, b), reason, "{operation:?} of {a:?} and {b:?}");
+        }
+    }
+
+    #[test]
+    fn reasons_have_different_texts() {
+        let texts: std::collections::BTreeSet<_> =
+            Reason::ALL.iter().map(|reason| reason.text()).collect();
+        assert_eq!(texts.len(), Reason::ALL.len());
     }
 }

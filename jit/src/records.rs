@@ -58,8 +58,8 @@ pub struct Record {
     pub bytes: usize,
     /// Methods and blocks inlined.
     pub inlined: u32,
-    /// How often it was left because somebody has asked to look up.
-    pub asked: u64,
+    /// How often it was left for other reasons: somebody has asked it to look up, most often.
+    pub others: u64,
     /// Where it was left because of a guard.
     pub places: Vec<Place>,
     /// How often its code went for each reason, in the order of [`Gone`].
@@ -75,6 +75,7 @@ pub struct Records {
     /// Of units whose methods are no more.
     past: Vec<(Record, usize)>,
     /// Where units count, by place; native code writes there as long as there is any.
+    #[expect(clippy::vec_box, reason = "native code has their addresses: they must not move")]
     counters: Vec<Box<Cell<u64>>>,
 }
 
@@ -148,7 +149,7 @@ impl Record {
             machine_time: Duration::ZERO,
             bytes: 0,
             inlined: 0,
-            asked: 0,
+            others: 0,
             places: Vec::new(),
             gone: [0; 3],
             refused: None,

@@ -117,7 +117,7 @@ fn unit_json(unit: &Record) -> Value {
         "inlined": unit.inlined,
         "leaves": leaves,
         "places": places.iter().map(place).collect::<Vec<_>>(),
-        "asked_to_look_up": unit.asked,
+        "leaves_without_failure": unit.others,
         "flushed": unit.gone[Gone::Flushed as usize],
         "evicted": unit.gone[Gone::Evicted as usize],
         "freed": unit.gone[Gone::Freed as usize],

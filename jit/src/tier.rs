@@ -9,16 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use cranelift_codegen::Context;
-use cranelift_codegen::isa::TargetIsa;
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
 use rowel_interpreter::vm::Vm;
 use rustc_hash::FxHashMap;
 
-use crate::cold;
 use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
-use crate::dump::{Dumping, Names};
+use crate::dump::Dumping;
 use crate::entries::entries_of;
 use crate::exits::Exits;
 use crate::listing;
@@ -122,29 +119,10 @@ impl Tiered {
         Ok(())
     }
 
-    /// Compile the method called `name`, as Class>>selector, its blocks and its loops, none of which has run,
-    /// and dump what `options` ask for. Answers whether there is such a method.
-    ///
-    /// # Errors
-    /// When Cranelift does not know this machine, or there is no memory.
-    pub fn compile_cold(
-        vm: &mut Vm,
+    pub(crate) fn new(
         options: &JitOptions,
-        name: &str,
-    ) -> Result<bool, Unsupported> {
-        let Some(method) = cold::method_named(vm, name) else { return Ok(false) };
-        // So that sends are compiled that were never executed.
-        let options = JitOptions { when: When::Always, ..options.clone() };
-        let (mut tier, _) = Tiered::new(&options, &Machine::host()?)?;
-        let code = vm.code_for(method);
-        for unit in cold::units_of(vm, code) {
-            // What cannot be compiled has been told of.
-            tier.compile(vm, unit);
-        }
-        Ok(true)
-    }
-
-    fn new(options: &JitOptions, machine: &Machine) -> Result<(Tiered, Trampolines), Unsupported> {
+        machine: &Machine,
+    ) -> Result<(Tiered, Trampolines), Unsupported> {
         let mut memory = CodeMemory::new(options.budget, machine.emulator());
         let mut log =
             Log::new(options).map_err(|error| Unsupported(format!("a file for perf: {error}")))?;
@@ -172,9 +150,13 @@ impl Tiered {
     }
 
     /// Compile `unit`; answers its address if it has one at once.
-    fn compile(&mut self, vm: &mut Vm, unit: Unit) -> Option<u64> {
-        // What finds no room waits until there is some again.
-        if self.is_full || self.waiting.values().any(|waiting| waiting.unit == unit) {
+    pub(crate) fn compile(&mut self, vm: &mut Vm, unit: Unit) -> Option<u64> {
+        if self.is_full {
+            // Room is made as soon as no native code runs.
+            vm.request_attention();
+            return None;
+        }
+        if self.waiting.values().any(|waiting| waiting.unit == unit) {
             return None;
         }
         let start = std::time::Instant::now();
@@ -184,9 +166,6 @@ impl Tiered {
             Ok(address) => address,
             Err(error) => {
                 self.refuse(unit, &error);
-                if self.is_full {
-                    vm.request_attention();
-                }
                 None
             }
         }
@@ -237,7 +216,9 @@ impl Tiered {
         }
         let waiting = Waiting { unit, relies, exits, inlined, name };
         if let Some(dump) = self.dump.as_ref().filter(|dump| dump.wants(&waiting.name)) {
-            let (code, time) = dumped(dump, isa, vm, &waiting, &mut context)?;
+            let start = std::time::Instant::now();
+            let code = dump.machine_code((vm, unit), &waiting.relies, isa, &mut context)?;
+            let time = start.elapsed();
             return Ok(Some(self.place(number, waiting, &code, time)?));
         }
         if let Some(worker) = &self.worker {
@@ -353,7 +334,7 @@ impl Tiered {
         self.recording.as_mut()?.records.of(unit)
     }
 
-    /// Somebody has asked unit number `number` to look up, and it has left.
+    /// Unit number `number` has left, but no guard has failed: somebody has asked it to look up, most often.
     fn looked_up(&mut self, number: u32) {
         if self.recording.is_none() {
             return;
@@ -362,27 +343,9 @@ impl Tiered {
         let Some(unit) = self.units.get(number).map(|compiled| compiled.unit) else { return };
         if let Some(record) = self.record(unit) {
             record.samples += u64::from(found);
-            record.asked += 1;
+            record.others += 1;
         }
     }
-}
-
-/// The machine code of what is waiting, dumped on the way.
-fn dumped(
-    dump: &Dumping,
-    isa: &dyn TargetIsa,
-    vm: &Vm,
-    waiting: &Waiting,
-    context: &mut Context,
-) -> Result<(Vec<u8>, Duration), CompileError> {
-    let names = Names::new(vm, waiting.unit, &waiting.relies);
-    dump.ir_made(&names, context);
-    context.set_disasm(true);
-    let start = std::time::Instant::now();
-    let code = worker::machine_code(isa, context)?;
-    let time = start.elapsed();
-    dump.compiled(&names, context, &code);
-    Ok((code, time))
 }
 
 impl Tier for Tiered {
@@ -471,6 +434,9 @@ impl Tier for Tiered {
             recording.interpreted += u64::from(sampler.take_tick());
         }
         if vm.is_in_native() {
+            if self.is_full {
+                vm.disturb();
+            }
             return;
         }
         if std::mem::take(&mut self.is_full) {
