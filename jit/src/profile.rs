@@ -86,43 +86,42 @@ impl Pic {
     }
 }
 
-/// The closure that a site has evaluated last, and its native code, which native code reads.
+/// What a site has found last, which native code reads: for a closure and the slot that tells its code, its
+/// native code; for a selector and a class, what performing it runs.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub struct BlockSite {
-    closure: Cell<u64>,
-    /// What was in its [`CODE_SLOT`](BlockSite::CODE_SLOT).
-    code: Cell<u64>,
-    /// The [epoch](rowel_interpreter::vm::Vm::epoch) of the VM at which that was noted.
+pub struct Memo {
+    first: Cell<u64>,
+    second: Cell<u64>,
+    /// The [epoch](rowel_interpreter::vm::Vm::epoch) of the VM at which that was found.
     epoch: Cell<u64>,
-    address: Cell<u64>,
+    found: Cell<u64>,
 }
 
-impl BlockSite {
-    /// Byte offset of the closure.
-    pub const CLOSURE: usize = std::mem::offset_of!(BlockSite, closure);
-    /// Byte offset of what tells its code.
-    pub const CODE: usize = std::mem::offset_of!(BlockSite, code);
-    /// The slot of a closure that tells its code: where it starts in a method, or a method of its own.
-    pub const CODE_SLOT: usize = closure::START_PC;
+impl Memo {
+    /// Byte offset of what it was found for.
+    pub const FIRST: usize = std::mem::offset_of!(Memo, first);
+    /// Byte offset of the other thing that it was found for.
+    pub const SECOND: usize = std::mem::offset_of!(Memo, second);
     /// Byte offset of the epoch.
-    pub const EPOCH: usize = std::mem::offset_of!(BlockSite, epoch);
-    /// Byte offset of the address.
-    pub const ADDRESS: usize = std::mem::offset_of!(BlockSite, address);
+    pub const EPOCH: usize = std::mem::offset_of!(Memo, epoch);
+    /// Byte offset of what was found.
+    pub const FOUND: usize = std::mem::offset_of!(Memo, found);
 
-    /// Take note that `closure`, with `code` in its slot, has native code at `address`.
-    pub fn note(&self, closure: u64, code: u64, epoch: u64, address: u64) {
-        self.closure.set(closure);
-        self.code.set(code);
+    /// Take note of what was found for these two.
+    pub fn note(&self, (first, second): (u64, u64), epoch: u64, found: u64) {
+        self.first.set(first);
+        self.second.set(second);
         self.epoch.set(epoch);
-        self.address.set(address);
+        self.found.set(found);
     }
 }
 
-const _: () = assert!(
-    closure::START_PC == closure::COMPILED_BLOCK,
-    "one slot tells the code of all closures"
-);
+/// The slot of a closure that tells its code: where it starts in a method, or a method of its own.
+pub const CODE_SLOT: usize = closure::START_PC;
+
+const _: () =
+    assert!(CODE_SLOT == closure::COMPILED_BLOCK, "one slot tells the code of all closures");
 
 /// What is known of sites.
 #[derive(Debug, Default)]
@@ -132,7 +131,7 @@ pub struct Profile {
     /// Sites that units have left at too often once.
     left: FxHashMap<Site, u32>,
     pics: FxHashMap<Site, Box<Pic>>,
-    blocks: FxHashMap<Site, Box<BlockSite>>,
+    memos: FxHashMap<Site, Box<Memo>>,
 }
 
 impl Profile {
@@ -141,9 +140,9 @@ impl Profile {
         self.pics.entry(site).or_default()
     }
 
-    /// What the site has evaluated last.
-    pub fn block_site(&mut self, site: Site) -> &BlockSite {
-        self.blocks.entry(site).or_default()
+    /// What the send at `site` has found last, where that is a closure's code or what is performed.
+    pub fn memo(&mut self, site: Site) -> &Memo {
+        self.memos.entry(site).or_default()
     }
 
     /// The cache of the send at `site`.
@@ -172,7 +171,7 @@ impl Profile {
         self.general.retain(&mut kept);
         self.left.retain(|site, _| kept(site));
         self.pics.retain(|site, _| kept(site));
-        self.blocks.retain(|site, _| kept(site));
+        self.memos.retain(|site, _| kept(site));
         self.forget_found();
     }
 }

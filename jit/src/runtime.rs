@@ -2,7 +2,7 @@
 //! answers the value, or 0 for "leave": then the registers say where the interpreter goes on.
 #![expect(
     unsafe_code,
-    reason = "native code hands over pointers; argued at `vm_of`, `pic_of`, `site_of` and `exits_of`"
+    reason = "native code hands over pointers; argued at `vm_of`, `pic_of`, `memo_of` and `exits_of`"
 )]
 
 use rowel_interpreter::code::{CodeRef, Ip};
@@ -12,7 +12,7 @@ use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Address, ClassIndex, Format, Oop};
 
 use crate::exits::Exits;
-use crate::profile::{BlockSite, Pic};
+use crate::profile::{CODE_SLOT, Memo, Pic};
 
 /// The VM that native code was called with.
 fn vm_of<'a>(vm: *mut Vm) -> &'a mut Vm {
@@ -27,10 +27,10 @@ fn pic_of<'a>(pic: *const Pic) -> &'a Pic {
     unsafe { &*pic }
 }
 
-/// A site that evaluates closures.
-fn site_of<'a>(site: *const BlockSite) -> &'a BlockSite {
+/// What a site has found last.
+fn memo_of<'a>(memo: *const Memo) -> &'a Memo {
     // SAFETY: the profile that made it keeps it as long as the code of its site, which runs.
-    unsafe { &*site }
+    unsafe { &*memo }
 }
 
 /// The exits of a unit.
@@ -94,7 +94,7 @@ helpers! {
     send(0, 1, 2, 3, 4)
     find(0, 1, 2, 3, 4)
     block(0, 1, 2, 3)
-    performed(0, 1, 2, 3)
+    performed(0, 1, 2, 3, 4)
     closure(0, 1, 2)
     same(0, 1, 2)
     compute(0, 1, 2, 3)
@@ -182,26 +182,36 @@ pub extern "C" fn find(vm: *mut Vm, pic: *const Pic, ip: u64, receiver: u64, met
     })
 }
 
-/// The native code of the closure `block` for `count` arguments, which the site takes note of; 0 when there
+/// The native code of the closure `block` for `count` arguments, which the memo takes note of; 0 when there
 /// is none.
 #[inline(never)]
-pub extern "C" fn block(vm: *mut Vm, site: *const BlockSite, block: u64, count: u64) -> u64 {
+pub extern "C" fn block(vm: *mut Vm, memo: *const Memo, block: u64, count: u64) -> u64 {
     let vm = vm_of(vm);
     let address = vm.block_address(Oop(block), count as usize);
     if address != 0 {
-        let start = vm.heap.fetch(Oop(block), BlockSite::CODE_SLOT);
-        site_of(site).note(block, start.0, vm.epoch, address);
+        let code = vm.heap.fetch(Oop(block), CODE_SLOT);
+        memo_of(memo).note((block, code.0), vm.epoch, address);
     }
     address
 }
 
-/// What a send of `selector` with `count` arguments finds for `receiver`; 0 when it is no method with as many.
+/// What a send of `selector` with `count` arguments finds for `receiver`, which the memo takes note of; 0 when
+/// it is no method with as many.
 #[inline(never)]
-pub extern "C" fn performed(vm: *mut Vm, receiver: u64, selector: u64, count: u64) -> u64 {
+pub extern "C" fn performed(
+    vm: *mut Vm,
+    memo: *const Memo,
+    selector: u64,
+    receiver: u64,
+    count: u64,
+) -> u64 {
     vm_of(vm).guarded(|vm| {
-        let found = vm.find_code(vm.heap.class_index(Oop(receiver)), Oop(selector)).ok();
+        let class = vm.heap.class_index(Oop(receiver));
+        let found = vm.find_code(class, Oop(selector)).ok();
         let found = found.filter(|code| u64::from(code.get().num_args) == count);
-        found.map_or(0, CodeRef::to_word)
+        let Some(code) = found else { return 0 };
+        memo_of(memo).note((selector, u64::from(class.0)), vm.epoch, code.to_word());
+        code.to_word()
     })
 }
 

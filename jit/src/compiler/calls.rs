@@ -9,7 +9,7 @@ use rowel_objmem::Oop;
 
 use super::Compiler;
 use super::state::{Def, slot_offset};
-use crate::profile::{BlockSite, Pic, Site};
+use crate::profile::{CODE_SLOT, Memo, Pic, Site};
 use crate::runtime;
 
 /// Receiver and arguments of a call, taken off the operands.
@@ -93,53 +93,73 @@ impl Compiler<'_> {
     /// Evaluate the closure that is the receiver, from the send at `index`, which has found `code`.
     pub(super) fn call_block(&mut self, index: usize, code: CodeRef, operands: &Operands) {
         self.rely_on(code);
-        let site = Site::new(self.state.top().code, index);
-        let site = self.profile.block_site(site) as *const _ as u64;
+        let memo = self.memo(index);
         let (values, callee) = self.prepare_call(index, operands);
-        let found = self.block_address(site, values[0], operands.arguments.len());
+        let count = operands.arguments.len();
+        let block = runtime::block as *const () as usize;
+        let found = self.remembered(memo, block, values[0], None, count);
         let code = self.constant(code.to_word());
         let otherwise = self.load(code, code_offset::DIRECT);
         let target = self.b.ins().select(found, found, otherwise);
         self.call_native(target, code, callee, &values);
     }
 
-    /// The address of the native code of `block` for `count` arguments, or 0, as the site knows it.
-    fn block_address(&mut self, site: u64, block: Value, count: usize) -> Value {
+    /// The memo of the send at `index`.
+    fn memo(&mut self, index: usize) -> u64 {
+        let site = Site::new(self.state.top().code, index);
+        self.profile.memo(site) as *const _ as u64
+    }
+
+    /// What the memo knows for `object`: where it is a closure, its native code; where it is a selector, what
+    /// that finds for `receiver`. What it does not know `function` tells it, which gets the number of arguments.
+    fn remembered(
+        &mut self,
+        memo: u64,
+        function: usize,
+        object: Value,
+        receiver: Option<Value>,
+        count: usize,
+    ) -> Value {
         let [same, known, asks, join] = std::array::from_fn(|_| self.b.create_block());
-        let address = self.b.append_block_param(join, types::I64);
-        let site = self.constant(site);
-        let closure = self.load(site, BlockSite::CLOSURE);
-        let (then, now) = (self.load(site, BlockSite::EPOCH), self.vm_word(vm_offset::EPOCH));
-        let is_same = self.b.ins().icmp(IntCC::Equal, closure, block);
+        let found = self.b.append_block_param(join, types::I64);
+        let memo = self.constant(memo);
+        let first = self.load(memo, Memo::FIRST);
+        let (then, now) = (self.load(memo, Memo::EPOCH), self.vm_word(vm_offset::EPOCH));
+        let is_same = self.b.ins().icmp(IntCC::Equal, first, object);
         let is_fresh = self.b.ins().icmp(IntCC::Equal, then, now);
         let both = self.b.ins().band(is_same, is_fresh);
         self.b.ins().brif(both, same, &[], asks, &[]);
-        // As it was noted, it is a closure in memory.
+        // As it was noted, a closure is one, in memory.
         self.b.switch_to_block(same);
-        let code = self.fetch(block, BlockSite::CODE_SLOT);
-        let noted = self.load(site, BlockSite::CODE);
-        let is_same = self.b.ins().icmp(IntCC::Equal, code, noted);
+        let second = match receiver {
+            Some(receiver) => self.class_index(receiver),
+            None => self.fetch(object, CODE_SLOT),
+        };
+        let noted = self.load(memo, Memo::SECOND);
+        let is_same = self.b.ins().icmp(IntCC::Equal, second, noted);
         self.b.ins().brif(is_same, known, &[], asks, &[]);
         self.b.switch_to_block(known);
-        let cached = self.load(site, BlockSite::ADDRESS);
+        let cached = self.load(memo, Memo::FOUND);
         self.b.ins().jump(join, &[cached.into()]);
         self.b.switch_to_block(asks);
-        let (vm, count) = (self.vm_value(), self.constant(count as u64));
-        let function = runtime::block as *const () as usize;
-        let found = self.helper(function, &[vm, site, block, count]);
-        self.b.ins().jump(join, &[found.into()]);
+        let mut arguments = vec![self.vm_value(), memo, object];
+        arguments.extend(receiver);
+        arguments.push(self.constant(count as u64));
+        let told = self.helper(function, &arguments);
+        self.b.ins().jump(join, &[told.into()]);
         self.b.switch_to_block(join);
-        address
+        found
     }
 
     /// Send the selector that is the first argument, from the send at `index`, which has found `code`: what
     /// is found for that is called like that of any send, with the other arguments.
     pub(super) fn call_perform(&mut self, index: usize, code: CodeRef, operands: &Operands) {
         self.rely_on(code);
+        let memo = self.memo(index);
         let (values, callee) = self.prepare_call(index, operands);
-        let (vm, count) = (self.vm_value(), self.constant(values.len() as u64 - 2));
-        let function = runtime::performed as *const () as usize;
-        let found = self.helper(function, &[vm, values[0], values[1], count]);
+        let (receiver, selector, count) = (values[0], values[1], values.len() - 2);
+        let performed = runtime::performed as *const () as usize;
+        let found = self.remembered(memo, performed, selector, Some(receiver), count);
         let (is_found, otherwise, join) =
             (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(join, types::I64);
