@@ -14,7 +14,7 @@ use crate::native::EntryKind;
 /// The cache.
 #[derive(Debug)]
 pub struct BlockCache {
-    entries: Box<[Entry; ENTRIES]>,
+    entries: Box<[Entry]>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,19 +30,21 @@ struct Entry {
 /// A power of two.
 const ENTRIES: usize = 1024;
 
-impl Entry {
-    const EMPTY: Entry = Entry {
-        method: Oop::ZERO,
-        start: Oop::ZERO,
-        depth: 0,
-        code: None,
-        native: Cell::new((0, 0)),
-    };
+impl Default for Entry {
+    fn default() -> Self {
+        Entry {
+            method: Oop::ZERO,
+            start: Oop::ZERO,
+            depth: 0,
+            code: None,
+            native: Cell::new((0, 0)),
+        }
+    }
 }
 
 impl Default for BlockCache {
     fn default() -> Self {
-        BlockCache { entries: Box::new([const { Entry::EMPTY }; ENTRIES]) }
+        BlockCache { entries: std::iter::repeat_with(Entry::default).take(ENTRIES).collect() }
     }
 }
 
@@ -89,12 +91,12 @@ impl BlockCache {
     /// fit with `depth` arguments and copied values.
     pub fn put(&mut self, method: Oop, start: Oop, depth: u64, code: CodeRef, word: usize) {
         let code = Some((code, code.ip_at(word)));
-        let entry = Entry { method, start, depth, code, ..Entry::EMPTY };
+        let entry = Entry { method, start, depth, code, ..Entry::default() };
         self.entries[Self::slot(method, start)] = entry;
     }
 
     /// Forget everything.
     pub fn flush(&mut self) {
-        self.entries.fill(Entry::EMPTY);
+        self.entries.fill(Entry::default());
     }
 }

@@ -66,11 +66,12 @@ impl Machine<'_> {
     #[inline(always)]
     pub(crate) fn size(&mut self) -> Step {
         let receiver = self.peek(0);
-        if receiver.is_pointer() && self.cached_primitive(receiver) == SIZE {
-            if let Some(size) = size(self.memory, receiver) {
-                self.replace(1, size);
-                return self.next(3);
-            }
+        if receiver.is_pointer()
+            && self.cached_primitive(receiver) == SIZE
+            && let Some(size) = size(self.memory, receiver)
+        {
+            self.replace(1, size);
+            return self.next(3);
         }
         Step::Send
     }
