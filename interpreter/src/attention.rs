@@ -6,7 +6,7 @@
 
 use rowel_objmem::layout::special;
 use rowel_objmem::{Address, Oop};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use crate::frame::{self, WORD};
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
@@ -20,6 +20,8 @@ impl Vm {
     pub fn attend(&mut self) {
         // First, so that a request that comes meanwhile is not lost.
         self.stack_limit.store(PAGE_LIMIT, Ordering::Release);
+        // What is asked for below is read after that, or the request is seen here and its zero overwritten.
+        fence(Ordering::SeqCst);
         self.highest_ready = usize::MAX;
         self.sample();
         self.with_tier(|tier, vm| tier.attend(vm));

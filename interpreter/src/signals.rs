@@ -5,7 +5,7 @@
 //! up at its next send or back jump, and wakes the VM when it sleeps in primitive 230. Source of the
 //! scheme: `sqExternalSemaphores.c` of the OpenSmalltalk VM.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -108,6 +108,8 @@ impl Signaller {
 
     /// Make the VM look up from its work, and wake it.
     pub fn wake(&self) {
+        // After what is asked for, in the order in which the VM looks at both.
+        fence(Ordering::SeqCst);
         self.limit.store(0, Ordering::Release);
         let _guard = self.shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.woken.notify_all();
