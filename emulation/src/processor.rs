@@ -178,6 +178,8 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     const ADD: u32 = 0x8B01_0000; // add x0, x0, x1
@@ -188,19 +190,19 @@ mod tests {
     #[test]
     fn functions_are_called_and_code_that_changes_is_run_as_it_is() {
         let processor = Aarch64::new();
-        let mut code = vec![ADD, RETURN_CODE];
+        let code = [Cell::new(ADD), Cell::new(RETURN_CODE)];
         let address = code.as_ptr() as u64;
-        processor.code_changed(address, 8);
-        assert_eq!(processor.call(address, [40, 2, 0, 0]), 42);
-        for (instruction, answer) in [(SUBTRACT, 38), (DIVIDE, 20), (ADD, 42)] {
-            code[0] = instruction;
+        let call = |instruction, arguments: [u64; 2]| {
+            code[0].set(instruction);
             processor.code_changed(address, 8);
-            assert_eq!(processor.call(address, [40, 2, 0, 0]), answer);
-        }
-        // The instruction of this processor that divides by zero does not trap.
-        code[0] = DIVIDE;
-        processor.code_changed(address, 8);
-        assert_eq!(processor.call(address, [40, 0, 0, 0]), 0);
+            processor.call(address, [arguments[0], arguments[1], 0, 0])
+        };
+        assert_eq!(call(ADD, [40, 2]), 42);
+        assert_eq!(call(SUBTRACT, [40, 2]), 38);
+        assert_eq!(call(DIVIDE, [40, 2]), 20);
+        assert_eq!(call(ADD, [40, 2]), 42);
+        // Unlike that of other processors, this division does not trap.
+        assert_eq!(call(DIVIDE, [40, 0]), 0);
         assert_eq!(processor.counts().entries, 5);
     }
 
