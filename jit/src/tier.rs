@@ -156,7 +156,7 @@ impl Tiered {
             vm.request_attention();
             return None;
         }
-        if self.waiting.values().any(|waiting| waiting.unit == unit) {
+        if self.worker.as_ref().is_some_and(Worker::is_busy) || self.is_waiting(unit) {
             return None;
         }
         let start = std::time::Instant::now();
@@ -169,6 +169,11 @@ impl Tiered {
                 None
             }
         }
+    }
+
+    /// Whether the machine code of `unit` is being made.
+    fn is_waiting(&self, unit: Unit) -> bool {
+        self.waiting.values().any(|waiting| waiting.unit == unit)
     }
 
     fn refuse(&mut self, unit: Unit, error: &NotCompiled) {
@@ -221,7 +226,7 @@ impl Tiered {
             let time = start.elapsed();
             return Ok(Some(self.place(number, waiting, &code, time)?));
         }
-        if let Some(worker) = &self.worker {
+        if let Some(worker) = &mut self.worker {
             if worker.send(number, context) {
                 self.waiting.insert(number, waiting);
             }
@@ -261,7 +266,7 @@ impl Tiered {
 
     /// Take what the other thread has done.
     fn take_done(&mut self) {
-        while let Some(done) = self.worker.as_ref().and_then(Worker::take) {
+        while let Some(done) = self.worker.as_mut().and_then(Worker::take) {
             // It may no longer be wanted.
             let Some(waiting) = self.waiting.remove(&done.number) else {
                 self.stats.time += done.time;
@@ -405,7 +410,7 @@ impl Tier for Tiered {
                 "native code leaves here again and again"
             );
         }
-        if self.waiting.values().any(|waiting| waiting.unit == unit) {
+        if self.is_waiting(unit) {
             return;
         }
         if times >= self.thresholds.leaves {

@@ -11,6 +11,9 @@ use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 
 use crate::compiler::CompileError;
 
+/// Units that the thread is given at a time, at most: what waits longer is out of date when it is done.
+const MOST_UNDER_WAY: usize = 16;
+
 /// What has become of a unit's IR.
 #[derive(Debug)]
 pub struct Done {
@@ -27,6 +30,8 @@ pub struct Done {
 pub struct Worker {
     jobs: Option<Sender<(u32, Box<Context>)>>,
     done: Receiver<Done>,
+    /// How many units the thread has been given and has not done.
+    under_way: usize,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -58,17 +63,27 @@ impl Worker {
                 }
             }
         });
-        Worker { jobs: Some(jobs), done, thread: thread.ok() }
+        Worker { jobs: Some(jobs), done, under_way: 0, thread: thread.ok() }
+    }
+
+    /// Whether the thread has enough to do: who comes now had better come again later, when more is known.
+    pub fn is_busy(&self) -> bool {
+        self.under_way >= MOST_UNDER_WAY
     }
 
     /// Have the IR of unit number `number` made into machine code. Answers whether the thread is there.
-    pub fn send(&self, number: u32, context: Context) -> bool {
-        self.jobs.as_ref().is_some_and(|jobs| jobs.send((number, Box::new(context))).is_ok())
+    pub fn send(&mut self, number: u32, context: Context) -> bool {
+        let job = (number, Box::new(context));
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+        self.under_way += usize::from(sent);
+        sent
     }
 
     /// What is done.
-    pub fn take(&self) -> Option<Done> {
-        self.done.try_recv().ok()
+    pub fn take(&mut self) -> Option<Done> {
+        let done = self.done.try_recv().ok()?;
+        self.under_way -= 1;
+        Some(done)
     }
 }
 
