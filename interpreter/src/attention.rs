@@ -7,6 +7,7 @@
 use rowel_objmem::layout::special;
 use rowel_objmem::{Address, Oop};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crate::frame::{self, WORD};
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
@@ -41,6 +42,15 @@ impl Vm {
         if self.signals.take_dump() {
             eprintln!("{}", self.print_all_stacks());
         }
+        self.signal_what_happened();
+        self.check_low_space();
+        if self.stress_scavenges {
+            self.request_attention();
+        }
+    }
+
+    /// Signal the semaphores of what has happened outside the image.
+    fn signal_what_happened(&mut self) {
         if self.signals.take_interrupt() {
             self.signal_special(special::THE_INTERRUPT_SEMAPHORE);
         }
@@ -54,10 +64,29 @@ impl Vm {
             self.heap.gc.pending_finalizations = 0;
             self.signal_special(special::THE_FINALIZATION_SEMAPHORE);
         }
-        self.check_low_space();
-        if self.stress_scavenges {
-            self.request_attention();
+    }
+
+    /// No process can run: sleep until something happens that may change that. The running process waits
+    /// already. Answers false when the VM is to end instead.
+    pub(crate) fn wait_for_work(&mut self) -> bool {
+        /// Nothing goes wrong when the sleep ends sooner than something happens.
+        const LONG: Duration = Duration::from_secs(3600);
+        if self.root_has_ended() {
+            self.leaving = true;
+            return false;
         }
+        let start = Instant::now();
+        self.signals.sleep(self.timer.remaining().map_or(LONG, |left| left.min(LONG)));
+        self.idle += start.elapsed();
+        if let Some(code) = self.signals.end() {
+            self.host.exit_code = Some(code);
+            self.leaving = true;
+            return false;
+        }
+        self.nothing_runs = true;
+        self.signal_what_happened();
+        self.nothing_runs = false;
+        true
     }
 
     /// Where the running frame would end if its operand stack were full.
@@ -89,7 +118,13 @@ impl Vm {
     fn signal_if_semaphore(&mut self, semaphore: Oop) {
         let class = self.heap.special(special::CLASS_SEMAPHORE);
         if semaphore.is_pointer() && self.heap.class_of(semaphore) == class {
-            self.signal_semaphore(semaphore);
+            if self.nothing_runs && !self.is_empty_list(semaphore) {
+                let woken = self.remove_first(semaphore);
+                let now = self.scheduling();
+                self.make_ready(now, woken, false);
+            } else {
+                self.signal_semaphore(semaphore);
+            }
         }
     }
 

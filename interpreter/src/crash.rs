@@ -24,7 +24,7 @@ const MOST_FRAMES: usize = 200;
 const MOST_PROCESSES: usize = 1000;
 /// Slot of a class that holds its name, and of a metaclass its class.
 const CLASS_NAME: usize = 6;
-const METACLASS_CLASS: usize = 5;
+pub(crate) const METACLASS_CLASS: usize = 5;
 
 impl Vm {
     /// Give up: the image is in a state in which nothing can go on.

@@ -78,6 +78,14 @@ pub struct Vm {
     pub after_collection: Option<fn(&mut Vm, bool)>,
     /// The image has quit.
     pub leaving: bool,
+    /// The context whose end is that of the VM, of [`Vm::start`]; zero for none.
+    pub(crate) root: Oop,
+    /// What it returned.
+    pub(crate) result: Oop,
+    /// Whether the VM sleeps when no process can run, instead of giving up.
+    pub sleeps_when_idle: bool,
+    /// No process can run at the moment.
+    pub(crate) nothing_runs: bool,
     /// Why the primitive called last failed, if it did.
     pub(crate) failure: Failure,
     /// The number that goes with [`Failure::OsError`], from [`Vm::os_failure`] until it is taken.
@@ -173,6 +181,10 @@ impl Vm {
             stress_scavenges: false,
             after_collection: None,
             leaving: false,
+            root: Oop::ZERO,
+            result: Oop::ZERO,
+            sleeps_when_idle: false,
+            nothing_runs: false,
             failure: Failure::Generic,
             os_error: None,
             leave: None,
