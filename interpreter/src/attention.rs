@@ -13,7 +13,19 @@ use crate::frame::{self, WORD};
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
 use crate::vm::Vm;
 
+/// Who watches over a VM on behalf of its embedder: asked at each safepoint, with the VM at rest.
+pub trait Keeper: Send + std::fmt::Debug {
+    /// Look at the VM, and have it end if need be ([`Vm::end`]).
+    fn attend(&mut self, vm: &mut Vm);
+}
+
 impl Vm {
+    /// The VM is to end now, with this exit code, whatever the image thinks of it.
+    pub fn end(&mut self, code: i32) {
+        self.host.exit_code = Some(code);
+        self.leaving = true;
+    }
+
     /// Do what is waiting to be done. The running frame is complete: its operands are on the stack
     /// and the program counter is where it goes on.
     #[cold]
@@ -30,9 +42,7 @@ impl Vm {
             self.grow_stack();
         }
         if let Some(code) = self.signals.end() {
-            self.host.exit_code = Some(code);
-            self.leaving = true;
-            return;
+            return self.end(code);
         }
         if self.heap.needs_full_collection {
             self.collect_garbage(true);
@@ -44,6 +54,10 @@ impl Vm {
         }
         self.signal_what_happened();
         self.check_low_space();
+        if let Some(mut keeper) = self.keeper.take() {
+            keeper.attend(self);
+            self.keeper = Some(keeper);
+        }
         if self.stress_scavenges {
             self.request_attention();
         }
@@ -79,8 +93,7 @@ impl Vm {
         self.signals.sleep(self.timer.remaining().map_or(LONG, |left| left.min(LONG)));
         self.idle += start.elapsed();
         if let Some(code) = self.signals.end() {
-            self.host.exit_code = Some(code);
-            self.leaving = true;
+            self.end(code);
             return false;
         }
         self.nothing_runs = true;

@@ -117,6 +117,8 @@ pub const SIMPLE_TEMPS: u8 = 2;
 #[derive(Debug)]
 pub struct BlockCache {
     entries: Box<[BlockEntry; BLOCK_ENTRIES]>,
+    /// Whether all of them are empty.
+    is_empty: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +139,11 @@ impl BlockEntry {
 
 impl Default for BlockCache {
     fn default() -> Self {
-        BlockCache { entries: Box::new([BlockEntry::EMPTY; BLOCK_ENTRIES]) }
+        let entries = Box::<[BlockEntry; BLOCK_ENTRIES]>::new_zeroed();
+        // SAFETY: zeroed, an entry is what `EMPTY` is: oops of zero, a depth of zero, and no code, as
+        // where there is some, a reference comes first that is not null. Memory that comes zeroed is
+        // not touched before it is used.
+        BlockCache { entries: unsafe { entries.assume_init() }, is_empty: true }
     }
 }
 
@@ -165,11 +171,14 @@ impl BlockCache {
     pub fn put(&mut self, method: Oop, start: Oop, depth: u64, code: CodeRef, word: usize) {
         let entry = BlockEntry { method, start, depth, code: Some((code, code.ip_at(word))) };
         self.entries[Self::slot(method, start)] = entry;
+        self.is_empty = false;
     }
 
     /// Forget everything.
     pub fn flush(&mut self) {
-        self.entries.fill(BlockEntry::EMPTY);
+        if !std::mem::replace(&mut self.is_empty, true) {
+            self.entries.fill(BlockEntry::EMPTY);
+        }
     }
 }
 

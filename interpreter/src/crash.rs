@@ -34,6 +34,7 @@ impl Vm {
 
     /// Give up: memory is used up and there is no way to tell the image.
     pub fn out_of_memory(&self, what: &str) -> ! {
+        self.memory_used_up.set(true);
         self.fatal(&format!("object memory is used up: there is no room for {what}"))
     }
 

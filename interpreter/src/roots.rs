@@ -20,7 +20,7 @@ use crate::vm::Vm;
 struct VmRoots<'v> {
     memory: Memory,
     zone: &'v mut StackZone,
-    root: &'v mut Oop,
+    root: [&'v mut Oop; 2],
     code: &'v mut CodeStore,
     /// The code whose methods may have moved or died.
     weak: Vec<CodeRef>,
@@ -60,7 +60,7 @@ impl Vm {
         let roots = VmRoots {
             memory: self.heap.memory(),
             zone: &mut self.zone,
-            root: &mut self.root,
+            root: [&mut self.root, &mut self.root_process],
             code: &mut self.code,
             weak: Vec::new(),
             dead: Vec::new(),
@@ -246,9 +246,7 @@ impl Roots for VmRoots<'_> {
     }
 
     fn visit(&mut self, f: &mut dyn FnMut(&mut Oop)) {
-        if *self.root != Oop::ZERO {
-            f(self.root);
-        }
+        self.root.iter_mut().filter(|oop| ***oop != Oop::ZERO).for_each(|oop| f(oop));
         let pages: Vec<_> = self.zone.in_use().collect();
         for index in pages {
             let page = self.zone.page_mut(index);

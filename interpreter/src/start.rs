@@ -62,7 +62,8 @@ impl Vm {
     pub fn find_class(&self, name: &str) -> Result<Oop, CannotStart> {
         let meta = format!("{name} class");
         for index in 1..CLASS_TABLE_ROOT_SLOTS * CLASS_TABLE_PAGE_SIZE {
-            let page = self.heap.fetch(self.heap.hidden_roots(), (index / CLASS_TABLE_PAGE_SIZE) as usize);
+            let page =
+                self.heap.fetch(self.heap.hidden_roots(), (index / CLASS_TABLE_PAGE_SIZE) as usize);
             if page == self.heap.nil() {
                 break;
             }
@@ -96,7 +97,8 @@ impl Vm {
             }
             let dictionary = self.heap.follow(self.heap.fetch(current, class::METHOD_DICTIONARY));
             if self.is_pointers(dictionary, method_dictionary::METHODS) {
-                let slots = method_dictionary::FIRST_SELECTOR..self.heap.slot_count(dictionary) as usize;
+                let slots =
+                    method_dictionary::FIRST_SELECTOR..self.heap.slot_count(dictionary) as usize;
                 for slot in slots {
                     let selector = self.heap.follow(self.heap.fetch(dictionary, slot));
                     if self.bytes_of(selector) == Some(name.as_bytes()) {
@@ -143,12 +145,17 @@ impl Vm {
         let root = self.root_method(receiver, selector, arguments)?;
         let new = self.new_process(priority)?;
         let code = self.code_for(root);
+        // Frames of an earlier start are forgotten.
+        for page in self.zone.in_use().collect::<Vec<_>>() {
+            self.zone.free(page);
+        }
         self.enter(code, receiver, &[]);
         let page = self.active_page;
         self.zone.page_mut(page).caller_context = self.heap.nil();
         let scheduler = self.scheduler();
         self.heap.store(scheduler, scheduler::ACTIVE_PROCESS, new);
         self.root = self.marry(self.registers.fp);
+        self.root_process = new;
         self.result = self.heap.nil();
         self.sleeps_when_idle = true;
         Ok(())
@@ -158,8 +165,10 @@ impl Vm {
     pub fn run_root(&mut self) -> Ended {
         let nil = self.heap.nil();
         self.result = Oop::ZERO;
+        self.leaving = false;
         match dispatch::run(self) {
             Leave::Finished(value) => Ended::Returned(value),
+            // From within native code, too.
             Leave::Quit | Leave::Landed | Leave::Disturbed => match self.host.exit_code {
                 Some(code) => Ended::Quit(code),
                 None if self.result == Oop::ZERO => Ended::Terminated,
@@ -173,9 +182,15 @@ impl Vm {
         self.root != Oop::ZERO && Oop(self.frame_word(frame::CONTEXT)) == self.root
     }
 
-    /// Whether there was a root, and it can no longer return.
+    /// Whether there was a root, and it will not return, as no process can run: it is dead, or its process
+    /// waits for nothing, and nothing is due that might resume it.
     pub(crate) fn root_has_ended(&self) -> bool {
-        self.root != Oop::ZERO && !self.is_live_context(self.root)
+        if self.root == Oop::ZERO {
+            return false;
+        }
+        let list = self.heap.follow(self.heap.fetch(self.root_process, process::MY_LIST));
+        let is_suspended = list == self.heap.nil() && self.timer.deadline().is_none();
+        is_suspended || !self.is_live_context(self.root)
     }
 
     /// Take all processes out of the ready lists.

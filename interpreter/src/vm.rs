@@ -1,5 +1,6 @@
 //! One isolate's interpreter: heap, stack, code, caches, and the registers between two runs.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use rowel_objmem::{Address, Heap, Oop};
 
+use crate::attention::Keeper;
 use crate::code::{BlockCache, CodeRef, CodeStore, Ip};
 use crate::dispatch::Leave;
 use crate::failure::Failure;
@@ -78,8 +80,14 @@ pub struct Vm {
     pub after_collection: Option<fn(&mut Vm, bool)>,
     /// The image has quit.
     pub leaving: bool,
+    /// Who is asked at safepoints how it goes on.
+    pub keeper: Option<Box<dyn Keeper>>,
+    /// There was no memory for something that the VM cannot do without.
+    pub memory_used_up: Cell<bool>,
     /// The context whose end is that of the VM, of [`Vm::start`]; zero for none.
     pub(crate) root: Oop,
+    /// The process that it belongs to.
+    pub(crate) root_process: Oop,
     /// What it returned.
     pub(crate) result: Oop,
     /// Whether the VM sleeps when no process can run, instead of giving up.
@@ -181,7 +189,10 @@ impl Vm {
             stress_scavenges: false,
             after_collection: None,
             leaving: false,
+            keeper: None,
+            memory_used_up: Cell::new(false),
             root: Oop::ZERO,
+            root_process: Oop::ZERO,
             result: Oop::ZERO,
             sleeps_when_idle: false,
             nothing_runs: false,

@@ -45,6 +45,8 @@ pub struct JitOptions {
     pub when: When,
     /// Bytes of native code, at most.
     pub budget: usize,
+    /// Whether a thread asks every millisecond what runs; else the embedder does.
+    pub samples: bool,
     /// Whether machine code is made on a thread of its own, where that is not wanted at once.
     pub background: bool,
     /// Whether units are told of on stderr.
@@ -58,6 +60,7 @@ impl Default for JitOptions {
         JitOptions {
             when: When::Off,
             budget: 32 << 20,
+            samples: true,
             background: true,
             log: false,
             perf_map: false,
@@ -199,7 +202,7 @@ impl Tiered {
         }
         let (mut tier, trampolines) = Tiered::new(options)?;
         if options.when == When::On {
-            tier.sampler = Some(Sampler::start(vm.stack_limit.clone()));
+            tier.sampler = options.samples.then(|| Sampler::start(vm.stack_limit.clone()));
             tier.worker = options.background.then(|| Worker::start(Arc::clone(&tier.isa)));
         }
         for code in vm.code.iter() {
