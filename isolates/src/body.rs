@@ -7,6 +7,7 @@ use rowel_interpreter::crash::Fatal;
 use rowel_interpreter::primitive::Module;
 use rowel_interpreter::primitives::vm_module;
 use rowel_interpreter::start::{CannotStart, Ended};
+use rowel_interpreter::timer::Timer;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::{Heap, Oop};
 
@@ -23,7 +24,7 @@ use crate::value::Value;
 #[derive(Debug)]
 pub(crate) enum Source {
     Template(Template),
-    Forked(Box<Heap>, About),
+    Forked(Box<Heap>, Box<About>),
 }
 
 /// What a thread runs that starts with Rust code.
@@ -76,11 +77,12 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
             Ok(heap) => (heap, template.about().clone(), Some(template)),
             Err(error) => return not_started(&error),
         },
-        Source::Forked(heap, about) => (*heap, about, None),
+        Source::Forked(heap, about) => (*heap, *about, None),
     };
     let zone = heap.stack_zone();
     let mut vm = Vm::new(heap, zone);
     prepare(&mut vm, about, &settings);
+    vm.timer = Timer::among(Arc::clone(&registry.alarms), vm.signals.signaller());
     let me = Isolate::new(Arc::clone(shared));
     plugin::install(&mut vm, Spawner::of(registry), me, origin);
     let keeper = Keeper::new(shared, &settings);

@@ -189,6 +189,16 @@ fn forget_template(vm: &mut Vm) -> PrimitiveResult {
     frozen.map(|_| vm.receiver()).ok_or(Failure::NotFound)
 }
 
+/// The template that this family started from; of the image file, where there was none.
+fn boot_template(vm: &mut Vm) -> Result<Template, Failure> {
+    if let Some(template) = template_of(vm) {
+        return Ok(template);
+    }
+    let template = Template::open(&vm.host.image_path).map_err(|_| Failure::OperationFailed)?;
+    vm.modules.state::<State>().template = Some(template.clone());
+    Ok(template)
+}
+
 /// `boot: className selector: selector argument: argument with: settings`: an isolate from the template
 /// that this one's family started from.
 fn boot(vm: &mut Vm) -> PrimitiveResult {
@@ -201,7 +211,7 @@ fn boot(vm: &mut Vm) -> PrimitiveResult {
     let argument = Value::of(vm, vm.argument(2));
     let settings = settings_argument(vm, 3)?;
     let (spawner, _) = own(vm)?;
-    let template = template_of(vm).ok_or(Failure::Unsupported)?;
+    let template = boot_template(vm)?;
     let takes = selector.ends_with(':');
     let arguments = if takes { vec![argument] } else { Vec::new() };
     let child = spawner.spawn(&template, Entry::class(class, selector, arguments), settings);

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rowel_interpreter::timer::Alarms;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
 
@@ -49,6 +50,8 @@ pub(crate) struct Registry {
     living: Mutex<Living>,
     next: AtomicU64,
     pub(crate) ticker: Ticker,
+    /// The deadlines of their delays.
+    pub(crate) alarms: Arc<Alarms>,
 }
 
 #[derive(Debug, Default)]
@@ -137,7 +140,7 @@ impl Spawner {
     ) -> Result<Isolate, SpawnError> {
         let heap = vm.fork_heap(&settings.memory)?;
         let start = Start::Block(block(vm), Vec::new());
-        let source = Source::Forked(Box::new(heap), About::of(vm));
+        let source = Source::Forked(Box::new(heap), Box::new(About::of(vm)));
         let template = plugin::template_of(vm);
         self.start(Job { source, start, settings, template })
     }
