@@ -303,7 +303,7 @@ impl Vm {
     /// # Errors
     /// As [`fork_heap`](Self::fork_heap).
     pub fn freeze_heap(&mut self) -> io::Result<Template> {
-        self.with_quiet_heap(|heap| Template::new(heap))
+        self.with_quiet_heap(Template::new)
     }
 
     /// Do `work` on the heap while the nursery is empty and there are no frames.

@@ -68,7 +68,7 @@ impl Keeper {
         figures.collecting_nanoseconds.store(collecting.as_nanos() as u64, Relaxed);
         figures.busy_nanoseconds.store(busy.as_nanos() as u64, Relaxed);
         let code = vm.tier.as_ref().map_or(0, |tier| tier.figures().used);
-        figures.code_bytes.store(code as u64, Relaxed);
+        figures.code_bytes.store(code, Relaxed);
     }
 }
 

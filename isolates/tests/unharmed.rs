@@ -29,24 +29,24 @@ fn contents(heap: &Heap) -> Vec<u64> {
     words
 }
 
-/// Smalltalk code for the worst that a child can do.
+/// Smalltalk code for the worst that a child can do, from what it survives to what it does not.
 const DESTROY: &str = "[
-    | everything |
-    Smalltalk keys do: [ :key | (Smalltalk at: key) isBehavior ifFalse: [
-        (#(Processor Transcript SystemOrganization Smalltalk Undeclared) includes: key)
-            ifFalse: [ Smalltalk at: key put: nil ] ] ].
-    Object withAllSubclassesDo: [ :class |
-        class classPool keysDo: [ :key | class classPool at: key put: 0 ].
-        (class name beginsWith: 'Morph') ifTrue: [
-            class methodDict become: MethodDictionary new ] ].
-    Symbol allInstancesDo: [ :symbol |
-        (symbol size > 30) ifTrue: [ symbol basicAt: 1 put: $! ] ].
-    everything := OrderedCollection new.
-    Morph allSubInstancesDo: [ :morph | everything add: morph ].
-    everything do: [ :morph | morph becomeForward: Object new ].
-    Point becomeForward: Rectangle.
+    | try everything |
+    try := [ :block | [ block value ] on: Error do: [ :error | error return: nil ] ].
+    try value: [ Object withAllSubclassesDo: [ :class |
+        class classPool keysDo: [ :key | class classPool at: key put: 0 ] ] ].
+    try value: [ Symbol allInstancesDo: [ :symbol |
+        symbol size > 30 ifTrue: [ symbol basicAt: 1 put: $! ] ] ].
+    everything := Morph allSubInstances.
+    try value: [ everything do: [ :morph | morph becomeForward: Object new ] ].
+    try value: [ Point allInstances do: [ :point | point become: 3 @ 4 ] ].
+    try value: [ Display bits: (Bitmap new: 10) ].
     Smalltalk garbageCollect.
-    Display bits: (Bitmap new: 10) ]";
+    try value: [ Morph methodDict become: MethodDictionary new ].
+    try value: [ Rectangle becomeForward: Point ].
+    try value: [ Smalltalk keys do: [ :key | Smalltalk at: key put: nil ] ].
+    Processor instVarAt: 1 put: nil.
+    3 printString. Smalltalk garbageCollect ]";
 
 /// Evaluate `code`, the answer kept in a special object nobody else uses, and old.
 fn evaluate(vm: &mut Vm, code: &str) {
@@ -81,18 +81,20 @@ fn the_parent_is_the_same_bit_for_bit() {
     let work = move |vm: &mut Vm| {
         evaluate(vm, DESTROY);
         // The first fork empties the nursery; what is compared is old from then on.
-        let first = others.fork(vm, |vm| vm.heap.special(KEPT), Settings::default());
+        let settings = || Settings { time: Some(Duration::from_secs(2)), ..Settings::default() };
+        let first = others.fork(vm, |vm| vm.heap.special(KEPT), settings());
         let before = contents(&vm.heap);
         drop(first.expect("a fork").wait());
         assert!(contents(&vm.heap) == before, "the first child was seen");
         let children: Vec<Isolate> = (0..3)
-            .map(|_| others.fork(vm, |vm| vm.heap.special(KEPT), Settings::default()))
+            .map(|_| others.fork(vm, |vm| vm.heap.special(KEPT), settings()))
             .map(|child| child.expect("a fork"))
             .collect();
         let during = contents(&vm.heap);
         for child in children {
-            let outcome = child.wait();
-            assert_eq!(outcome.reason, ExitReason::Normal, "{outcome:?}");
+            // It may end as it likes, once it has begun.
+            let reason = child.wait().reason;
+            assert!(!matches!(reason, ExitReason::NotStarted(_)), "{reason}");
         }
         assert!(contents(&vm.heap) == during, "a child was seen");
         Outcome::normal(Value::Integer(before.len() as i64))
