@@ -7,12 +7,25 @@
 use rowel_objmem::layout::special;
 use rowel_objmem::{Address, Oop};
 use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
 
 use crate::frame::{self, WORD};
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
 use crate::vm::Vm;
 
+/// Who watches over a VM on behalf of its embedder: asked at each safepoint, with the VM at rest.
+pub trait Keeper: Send + std::fmt::Debug {
+    /// Look at the VM, and have it end if need be ([`Vm::end`]).
+    fn attend(&mut self, vm: &mut Vm);
+}
+
 impl Vm {
+    /// The VM is to end now, with this exit code, whatever the image thinks of it.
+    pub fn end(&mut self, code: i32) {
+        self.host.exit_code = Some(code);
+        self.leaving = true;
+    }
+
     /// Do what is waiting to be done. The running frame is complete: its operands are on the stack
     /// and the program counter is where it goes on.
     #[cold]
@@ -31,9 +44,7 @@ impl Vm {
             self.grow_stack();
         }
         if let Some(code) = self.signals.end() {
-            self.host.exit_code = Some(code);
-            self.leaving = true;
-            return;
+            return self.end(code);
         }
         if self.heap.needs_full_collection {
             self.collect_garbage(true);
@@ -43,6 +54,19 @@ impl Vm {
         if self.signals.take_dump() {
             eprintln!("{}", self.print_all_stacks());
         }
+        self.signal_what_happened();
+        self.check_low_space();
+        if let Some(mut keeper) = self.keeper.take() {
+            keeper.attend(self);
+            self.keeper = Some(keeper);
+        }
+        if self.stress_scavenges {
+            self.request_attention();
+        }
+    }
+
+    /// Signal the semaphores of what has happened outside the image.
+    fn signal_what_happened(&mut self) {
         if self.signals.take_interrupt() {
             self.signal_special(special::THE_INTERRUPT_SEMAPHORE);
         }
@@ -56,10 +80,28 @@ impl Vm {
             self.heap.gc.pending_finalizations = 0;
             self.signal_special(special::THE_FINALIZATION_SEMAPHORE);
         }
-        self.check_low_space();
-        if self.stress_scavenges {
-            self.request_attention();
+    }
+
+    /// No process can run: sleep until something happens that may change that. The running process waits
+    /// already. Answers false when the VM is to end instead.
+    pub(crate) fn wait_for_work(&mut self) -> bool {
+        /// Nothing goes wrong when the sleep ends sooner than something happens.
+        const LONG: Duration = Duration::from_secs(3600);
+        if self.root_has_ended() {
+            self.leaving = true;
+            return false;
         }
+        let start = Instant::now();
+        self.signals.sleep(self.timer.remaining().map_or(LONG, |left| left.min(LONG)));
+        self.idle += start.elapsed();
+        if let Some(code) = self.signals.end() {
+            self.end(code);
+            return false;
+        }
+        self.nothing_runs = true;
+        self.signal_what_happened();
+        self.nothing_runs = false;
+        true
     }
 
     /// Where the running frame would end if its operand stack were full.
@@ -91,7 +133,13 @@ impl Vm {
     fn signal_if_semaphore(&mut self, semaphore: Oop) {
         let class = self.heap.special(special::CLASS_SEMAPHORE);
         if semaphore.is_pointer() && self.heap.class_of(semaphore) == class {
-            self.signal_semaphore(semaphore);
+            if self.nothing_runs && !self.is_empty_list(semaphore) {
+                let woken = self.remove_first(semaphore);
+                let now = self.scheduling();
+                self.make_ready(now, woken, false);
+            } else {
+                self.signal_semaphore(semaphore);
+            }
         }
     }
 

@@ -12,9 +12,10 @@ use crate::code::{CodeRef, Ip};
 use crate::native::EntryKind;
 
 /// The cache.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct BlockCache {
-    entries: Box<[Entry]>,
+    /// Empty until there is something to remember: many isolates evaluate few blocks.
+    entries: Vec<Entry>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,12 +43,6 @@ impl Default for Entry {
     }
 }
 
-impl Default for BlockCache {
-    fn default() -> Self {
-        BlockCache { entries: std::iter::repeat_with(Entry::default).take(ENTRIES).collect() }
-    }
-}
-
 impl BlockCache {
     #[inline(always)]
     fn slot(method: Oop, start: Oop) -> usize {
@@ -56,7 +51,7 @@ impl BlockCache {
 
     #[inline(always)]
     fn entry(&self, method: Oop, start: Oop, depth: u64) -> Option<&Entry> {
-        let entry = &self.entries[Self::slot(method, start)];
+        let entry = self.entries.get(Self::slot(method, start))?;
         (entry.method == method && entry.start == start && entry.depth == depth).then_some(entry)
     }
 
@@ -90,6 +85,9 @@ impl BlockCache {
     /// Cache `code` from `word` on for a block of `method` that starts at `start`, which has been seen to
     /// fit with `depth` arguments and copied values.
     pub fn put(&mut self, method: Oop, start: Oop, depth: u64, code: CodeRef, word: usize) {
+        if self.entries.is_empty() {
+            self.entries.resize_with(ENTRIES, Entry::default);
+        }
         let code = Some((code, code.ip_at(word)));
         let entry = Entry { method, start, depth, code, ..Entry::default() };
         self.entries[Self::slot(method, start)] = entry;

@@ -24,7 +24,7 @@ const MOST_FRAMES: usize = 200;
 const MOST_PROCESSES: usize = 1000;
 /// Slot of a class that holds its name, and of a metaclass its class.
 const CLASS_NAME: usize = 6;
-const METACLASS_CLASS: usize = 5;
+pub(crate) const METACLASS_CLASS: usize = 5;
 
 impl Vm {
     /// Give up: the image is in a state in which nothing can go on.
@@ -34,6 +34,7 @@ impl Vm {
 
     /// Give up: memory is used up and there is no way to tell the image.
     pub fn out_of_memory(&self, what: &str) -> ! {
+        self.memory_used_up.set(true);
         self.fatal(&format!("object memory is used up: there is no room for {what}"))
     }
 

@@ -14,6 +14,7 @@
 //! | safepoints | [`attention`] |
 //! | processes, semaphores, delays | [`process`], [`timer`] |
 //! | starting an image | [`run`] |
+//! | starting at a message of the embedder's, and handing the heap on | [`start`] |
 //! | what is said when nothing goes on | [`crash`] |
 //! | from bytecodes to operations | [`translate`] |
 //! | translated code: the words that the interpreter runs | [`operation`] |
@@ -59,6 +60,7 @@ pub mod run;
 pub mod send;
 pub mod signals;
 pub mod stack;
+pub mod start;
 mod steps;
 pub mod timer;
 pub mod translate;

@@ -160,20 +160,31 @@ impl Vm {
     /// Suspend the running process where it is and go on in the ready process with the highest priority.
     /// There must be one.
     pub(crate) fn run_another(&mut self, now: Scheduling) {
-        let next = self.wake_highest_priority(now.lists);
+        let next = self.wake_highest_priority(now);
         self.transfer_to(now, next);
     }
 
-    /// The ready process with the highest priority, taken from its list. There must be one.
-    fn wake_highest_priority(&mut self, lists: Oop) -> Oop {
+    /// The ready process with the highest priority, taken from its list. Where there is none, the VM sleeps
+    /// until there is, if it may.
+    fn wake_highest_priority(&mut self, now: Scheduling) -> Oop {
+        let lists = now.lists;
         let count = self.heap.slot_count(lists) as usize;
         // Nobody is known to be ready above; should the image have done what the VM does not know of,
         // the second search finds it.
         let highest = std::mem::replace(&mut self.highest_ready, 0);
         let found = self.first_ready(lists, highest.min(count));
-        let Some((index, list)) = found.or_else(|| self.first_ready(lists, count)) else {
-            self.fatal("no process can run: the image has neither work nor an idle process")
-        };
+        let mut found = found.or_else(|| self.first_ready(lists, count));
+        while found.is_none() {
+            if !self.sleeps_when_idle {
+                self.fatal("no process can run: the image has neither work nor an idle process")
+            }
+            if !self.wait_for_work() {
+                self.request_attention();
+                return now.running;
+            }
+            found = self.first_ready(lists, count);
+        }
+        let Some((index, list)) = found else { return now.running };
         self.highest_ready = index + 1;
         self.remove_first(list)
     }

@@ -206,6 +206,11 @@ impl Vm {
 
     /// There is nobody to return `value` to: the image decides.
     pub(crate) fn cannot_return(&mut self, value: Oop) {
+        if self.is_root_frame() {
+            self.result = value;
+            self.leaving = true;
+            return;
+        }
         self.need_room("cannotReturn:");
         let this = self.marry(self.registers.fp);
         self.push(this);

@@ -5,6 +5,7 @@
 
 use rowel_objmem::cage::Memory;
 use rowel_objmem::roots::{MemoryExhausted, Roots};
+use rowel_objmem::scavenger::Tenure;
 use rowel_objmem::verify::{Problem, check_with};
 use rowel_objmem::{Address, CollectBoot, Heap, Oop, SegmentError};
 
@@ -19,6 +20,7 @@ use crate::vm::Vm;
 struct VmRoots<'v> {
     memory: Memory,
     zone: &'v mut StackZone,
+    root: [&'v mut Oop; 2],
     code: &'v mut CodeStore,
     /// The code whose methods may have moved or died.
     weak: Vec<CodeRef>,
@@ -58,6 +60,7 @@ impl Vm {
         let roots = VmRoots {
             memory: self.heap.memory(),
             zone: &mut self.zone,
+            root: [&mut self.root, &mut self.root_process],
             code: &mut self.code,
             weak: Vec::new(),
             dead: Vec::new(),
@@ -106,12 +109,20 @@ impl Vm {
     /// # Errors
     /// When old space has no room for what might survive; nothing has changed then.
     pub fn scavenge(&mut self) -> Result<(), MemoryExhausted> {
+        self.scavenge_with(Tenure::ByAge)
+    }
+
+    /// As [`scavenge`](Self::scavenge), tenuring as `tenure` says.
+    pub(crate) fn scavenge_with(&mut self, tenure: Tenure) -> Result<(), MemoryExhausted> {
         self.write_back();
         let weak = std::mem::take(&mut self.young_code);
         let before: Vec<_> = weak.iter().map(|code| (*code, code.get().method)).collect();
         let (heap, mut roots) = self.parts();
         roots.weak = weak;
-        let outcome = heap.scavenge(&mut roots);
+        let outcome = match tenure {
+            Tenure::ByAge => heap.scavenge(&mut roots),
+            Tenure::All => heap.scavenge_with(&mut roots, tenure),
+        };
         let (weak, dead) = (roots.weak, roots.dead);
         self.young_code = weak;
         outcome?;
@@ -134,7 +145,8 @@ impl Vm {
         roots.weak = roots.code.iter().collect();
         roots.compacts = true;
         let before = (heap.gc.compactions, heap.gc.classes_expunged);
-        let outcome = heap.collect_full(&mut roots, CollectBoot::Yes);
+        let boot = if heap.collects_boot() { CollectBoot::Yes } else { CollectBoot::No };
+        let outcome = heap.collect_full(&mut roots, boot);
         let dead = roots.dead;
         // Even when the collection could not start, a scavenge may have moved methods.
         if self.heap.gc.compactions != before.0 || !self.young_code.is_empty() {
@@ -234,6 +246,7 @@ impl Roots for VmRoots<'_> {
     }
 
     fn visit(&mut self, f: &mut dyn FnMut(&mut Oop)) {
+        self.root.iter_mut().filter(|oop| ***oop != Oop::ZERO).for_each(|oop| f(oop));
         let pages: Vec<_> = self.zone.in_use().collect();
         for index in pages {
             let page = self.zone.page_mut(index);

@@ -106,6 +106,11 @@ impl Signaller {
         self.wake();
     }
 
+    /// Make the VM look up from its work, if it is at work.
+    pub fn request_attention(&self) {
+        self.limit.store(0, Ordering::Release);
+    }
+
     /// Make the VM look up from its work, and wake it.
     pub fn wake(&self) {
         // After what is asked for, in the order in which the VM looks at both.

@@ -1,5 +1,6 @@
 //! One isolate's interpreter: heap, stack, code, caches, and the registers between two runs.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use rowel_objmem::{Address, Heap, Oop};
 
+use crate::attention::Keeper;
 use crate::block_cache::BlockCache;
 use crate::code::{CodeRef, CodeStore, Ip};
 use crate::dispatch::Leave;
@@ -85,6 +87,20 @@ pub struct Vm {
     pub noted: [u64; MOST_NOTED],
     /// The image has quit.
     pub leaving: bool,
+    /// Who is asked at safepoints how it goes on.
+    pub keeper: Option<Box<dyn Keeper>>,
+    /// There was no memory for something that the VM cannot do without.
+    pub memory_used_up: Cell<bool>,
+    /// The context whose end is that of the VM, of [`Vm::start`]; zero for none.
+    pub(crate) root: Oop,
+    /// The process that it belongs to.
+    pub(crate) root_process: Oop,
+    /// What it returned.
+    pub(crate) result: Oop,
+    /// Whether the VM sleeps when no process can run, instead of giving up.
+    pub sleeps_when_idle: bool,
+    /// No process can run at the moment.
+    pub(crate) nothing_runs: bool,
     /// Why the primitive called last failed, if it did.
     pub(crate) failure: Failure,
     /// The number that goes with [`Failure::OsError`], from [`Vm::os_failure`] until it is taken.
@@ -182,6 +198,13 @@ impl Vm {
             epoch: 1,
             noted: [0; MOST_NOTED],
             leaving: false,
+            keeper: None,
+            memory_used_up: Cell::new(false),
+            root: Oop::ZERO,
+            root_process: Oop::ZERO,
+            result: Oop::ZERO,
+            sleeps_when_idle: false,
+            nothing_runs: false,
             failure: Failure::Generic,
             os_error: None,
             leave: None,

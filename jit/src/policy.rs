@@ -45,6 +45,8 @@ pub struct JitOptions {
     pub when: When,
     /// Bytes of native code, at most.
     pub budget: usize,
+    /// Whether a thread asks every millisecond what runs; else the embedder does.
+    pub samples: bool,
     /// Whether machine code is made on a thread of its own, where that is not wanted at once.
     pub background: bool,
     /// Whether units are told of on stderr.
@@ -78,6 +80,7 @@ impl Default for JitOptions {
         JitOptions {
             when: When::Off,
             budget: 32 << 20,
+            samples: true,
             background: true,
             log: false,
             perf_map: false,

@@ -108,7 +108,7 @@ impl Tiered {
     ) -> Result<(), Unsupported> {
         let (mut tier, trampolines) = Tiered::new(&options, machine)?;
         if options.when == When::On {
-            tier.sampler = Some(Sampler::start(vm.stack_limit.clone()));
+            tier.sampler = options.samples.then(|| Sampler::start(vm.stack_limit.clone()));
             tier.worker = options.background.then(|| Worker::start(tier.machine.shared_isa()));
         }
         for code in vm.code.iter() {

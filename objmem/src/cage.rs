@@ -16,8 +16,10 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use crate::oop::Address;
+use crate::written::WrittenPages;
 
 /// Bytes of a page as this module rounds them.
 pub const PAGE: u64 = 4096;
@@ -46,6 +48,20 @@ pub struct Cage {
     low: u64,
     bytes: u64,
     native: *mut u8,
+    /// What of it shows a file, copy-on-write.
+    maps: Vec<FileMap>,
+}
+
+/// Pages of a cage that show a file.
+#[derive(Clone, Debug)]
+struct FileMap {
+    /// The address of the first page.
+    start: u64,
+    /// Bytes of all pages.
+    bytes: u64,
+    file: Arc<File>,
+    /// Where in the file the first page starts.
+    offset: u64,
 }
 
 // SAFETY: the cage owns its mapping; nothing about it is tied to the thread that made it.
@@ -179,7 +195,7 @@ impl Cage {
             #[cfg(debug_assertions)]
             high: low.0 + bytes,
         };
-        Ok(Cage { memory, low: low.0, bytes, native: native.cast() })
+        Ok(Cage { memory, low: low.0, bytes, native: native.cast(), maps: Vec::new() })
     }
 
     /// Reserve as many bytes as the system will give (it may limit the addresses of a process): `bytes`,
@@ -259,15 +275,35 @@ impl Cage {
     ///
     /// # Errors
     /// When they disagree, or the system refuses.
-    pub fn map_file(&self, range: Range<Address>, file: &File, offset: u64) -> io::Result<()> {
+    pub fn map_file(
+        &mut self,
+        range: Range<Address>,
+        file: &Arc<File>,
+        offset: u64,
+    ) -> io::Result<()> {
+        self.map_pages(&range, file, offset)?;
+        self.expect_reading(&range)
+    }
+
+    /// As [`map_file`](Self::map_file), each page to be brought in when it is needed.
+    pub(crate) fn map_pages(
+        &mut self,
+        range: &Range<Address>,
+        file: &Arc<File>,
+        offset: u64,
+    ) -> io::Result<()> {
         let into_page = (range.start.0 - self.low) % PAGE;
         if offset % PAGE != into_page {
             return Err(io::Error::other("file offset and address disagree modulo the page size"));
         }
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        self.map(&range, protection, flags, file.as_raw_fd(), offset - into_page)?;
-        self.expect_reading(&range)
+        self.map(range, protection, flags, file.as_raw_fd(), offset - into_page)?;
+        let start = range.start.0 - into_page;
+        let bytes = self.page_up(range.end).0 - start;
+        let file = Arc::clone(file);
+        self.maps.push(FileMap { start, bytes, file, offset: offset - into_page });
+        Ok(())
     }
 
     /// Have the pages of `range` ready at once, as all of it is about to be read.
@@ -302,6 +338,49 @@ impl Cage {
             libc::mmap(native, bytes, protection, flags, descriptor, offset as libc::off_t)
         };
         if outcome == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+impl Cage {
+    /// Show the files here that `other` shows, at the same addresses. What was written there is not seen.
+    pub(crate) fn map_like(&mut self, other: &Cage) -> io::Result<()> {
+        for map in other.maps.clone() {
+            let range = Address(map.start)..Address(map.start + map.bytes);
+            self.map_pages(&range, &map.file, map.offset)?;
+        }
+        Ok(())
+    }
+
+    /// Copy from `other` what was written to the pages of `range`, which are usable here, at the same
+    /// addresses, and are as they were made.
+    pub(crate) fn copy_written(&self, other: &Cage, range: &Range<Address>) -> io::Result<()> {
+        let (native, bytes) = other.locate(range)?;
+        let start = other.memory.address_of(native.cast());
+        let pages = WrittenPages::of(native as usize, bytes);
+        for run in pages.runs() {
+            let from = start.plus(run.start as u64 * PAGE);
+            let bytes = run.len() as u64 * PAGE;
+            let (to, length) = self.locate(&(from..from.plus(bytes)))?;
+            self.expect_writing(to, length);
+            // SAFETY: both ranges lie in their cages, and are usable: pages that were written are, and
+            // the caller says so of the others. Cages do not overlap.
+            unsafe {
+                std::ptr::copy_nonoverlapping(other.memory.native(from), to.cast(), length);
+            }
+        }
+        Ok(())
+    }
+
+    /// Have pages ready at once, as all of them are about to be written.
+    fn expect_writing(&self, native: *mut libc::c_void, bytes: usize) {
+        #[cfg(target_os = "linux")]
+        if bytes > 4 * PAGE as usize {
+            // SAFETY: advice about pages of this cage; it changes no contents. A system that does not
+            // know it makes each page when it is written.
+            unsafe { libc::madvise(native, bytes, libc::MADV_POPULATE_WRITE) };
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (native, bytes);
     }
 }
 

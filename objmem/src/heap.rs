@@ -49,6 +49,8 @@ pub struct Heap {
     pub(crate) last_hash: u32,
     /// First class table index that may be free.
     pub(crate) class_table_hint: u32,
+    /// Whether full collections reclaim the boot region too: not where its pages are shared.
+    pub(crate) collects_boot: bool,
     /// Whether a forwarder may be reachable: set by become, cleared by a full collection.
     pub has_forwarders: bool,
     /// Set when eden ran past its soft limit: the interpreter should collect at the next safepoint.
@@ -157,6 +159,7 @@ impl Heap {
             false_object: Oop::ZERO,
             last_hash: parts.last_hash.max(1),
             class_table_hint: 0,
+            collects_boot: true,
             has_forwarders: false,
             needs_scavenge: false,
             needs_full_collection: false,
@@ -189,6 +192,11 @@ impl Heap {
     /// The boot region.
     pub fn boot_region(&self) -> Range<Address> {
         Address(self.boot.start)..Address(self.boot.end)
+    }
+
+    /// Whether full collections should reclaim the boot region too.
+    pub fn collects_boot(&self) -> bool {
+        self.collects_boot
     }
 
     /// Whether the oop refers to an object in the nursery.

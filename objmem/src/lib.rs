@@ -11,6 +11,8 @@
 //! | collecting everything: mark, sweep, compact | [`full_collection`] |
 //! | exchanging identities | [`becoming`] |
 //! | image files | [`image`] |
+//! | a heap from which many start, sharing its pages | [`template`] |
+//! | a second heap that starts as the first one is | `fork` |
 //! | parts of an image as words | [`image_segment`] |
 //! | checking a heap | [`verify`] |
 //!
@@ -25,6 +27,7 @@ pub mod cage;
 pub mod class_table;
 pub mod compactor;
 pub mod enumerate;
+mod fork;
 pub mod format;
 pub mod full_collection;
 pub mod header;
@@ -34,15 +37,19 @@ pub mod image_segment;
 pub mod layout;
 pub mod mark_bits;
 pub mod marker;
+mod memory_file;
 pub mod old_space;
 pub mod oop;
 pub mod roots;
 pub mod scavenger;
 pub mod space;
 pub mod sweeper;
+pub mod template;
 pub mod verify;
 pub mod weak;
 mod words;
+mod written;
+mod young;
 
 pub use becoming::BecomeError;
 pub use cage::Cage;
@@ -53,3 +60,5 @@ pub use heap::{Heap, HeapParts};
 pub use image_segment::SegmentError;
 pub use oop::{Address, ClassIndex, Oop};
 pub use roots::{MemoryExhausted, Roots};
+pub use template::Template;
+pub use young::ChildSizes;

@@ -5,6 +5,8 @@
 //! *reserve* is memory that a scavenge or a become may fall back on, so that it never fails half way.
 //! Source of the policy: `SpurMemoryManager>>#allocateOldSpaceChunkOfBytes:`, `SpurSegmentManager`.
 
+use std::ops::Range;
+
 use crate::cage::{Cage, PAGE};
 use crate::format::Format;
 use crate::header::{OVERFLOW_SLOTS, WORD};
@@ -17,8 +19,10 @@ use crate::sweeper::free_lists::{FreeLists, LEAST_CHUNK};
 pub const GROWTH_BYTES: u64 = 4 << 20;
 /// Bytes by which old space grows at most, unless one object needs more.
 const MOST_GROWTH_BYTES: u64 = 64 << 20;
-/// Bytes by which old space grows at least before a full collection is due.
+/// Bytes by which old space grows at least before a full collection is due, unless its limit is low.
 const LEAST_FULL_THRESHOLD: u64 = 32 << 20;
+/// Where the limit is low, it is this part of it.
+const FULL_THRESHOLD_PART: u64 = 8;
 /// Objects of fewer bytes are cut from the buffer.
 const SMALL_BYTES: u64 = 512;
 /// Most bytes that old space may take beyond its limit in an emergency.
@@ -51,6 +55,25 @@ impl OldSpace {
     /// No segments; the first one will be at `start`.
     pub fn new(start: u64, limit_bytes: u64) -> OldSpace {
         OldSpace { start, frontier: start, limit_bytes, ..OldSpace::default() }
+    }
+
+    /// The same segments, and the same free chunks but for those in `boot`, for another heap which may
+    /// take `more` bytes on top.
+    pub(crate) fn fork(&self, boot: &Range<u64>, more: u64) -> OldSpace {
+        let mut free = self.free.clone();
+        free.remove_range(boot);
+        let buffer = if boot.contains(&self.buffer.start) { Space::default() } else { self.buffer };
+        let last = self.segments.last().map_or(self.start, |segment| segment.limit);
+        OldSpace {
+            segments: self.segments.clone(),
+            start: self.start,
+            frontier: last,
+            free,
+            limit_bytes: self.total.saturating_add(more),
+            buffer,
+            reserve: Space::default(),
+            total: self.total,
+        }
     }
 
     /// Bytes of all segments together.
@@ -198,7 +221,8 @@ impl Heap {
     #[inline]
     fn note_old_allocation(&mut self, bytes: u64) {
         self.gc.old_allocated += bytes;
-        if self.gc.old_allocated > self.gc.full_threshold.max(LEAST_FULL_THRESHOLD) {
+        let least = LEAST_FULL_THRESHOLD.min(self.old.limit_bytes / FULL_THRESHOLD_PART);
+        if self.gc.old_allocated > self.gc.full_threshold.max(least) {
             self.want_full_collection();
         }
     }
@@ -312,9 +336,13 @@ impl Heap {
 
     /// Bytes that objects take in old space, the boot region included.
     pub fn old_bytes_in_use(&self) -> u64 {
+        (self.old.total + self.boot_bytes()).saturating_sub(self.old.free_bytes())
+    }
+
+    /// Bytes of the boot region, gaps not counted.
+    fn boot_bytes(&self) -> u64 {
         let gaps: u64 = self.bridges.iter().map(|&bridge| self.memory.total_bytes(bridge)).sum();
-        let boot = self.boot.end - self.boot.start - gaps;
-        (self.old.total + boot).saturating_sub(self.old.free_bytes())
+        self.boot.end - self.boot.start - gaps
     }
 
     /// Bytes that can still be allocated before memory is used up.
@@ -342,6 +370,7 @@ impl Heap {
     /// After a full collection: the next one is due when old space grew by a half.
     pub(crate) fn note_live_bytes(&mut self) {
         self.gc.old_allocated = 0;
-        self.gc.full_threshold = self.old_bytes_in_use() / 2;
+        let shared = if self.collects_boot { 0 } else { self.boot_bytes() };
+        self.gc.full_threshold = self.old_bytes_in_use().saturating_sub(shared) / 2;
     }
 }

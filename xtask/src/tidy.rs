@@ -18,6 +18,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("rowel-plugins", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
     ("rowel-jit", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
     (
+        "rowel-isolates",
+        &["rowel-bytecode", "rowel-objmem", "rowel-interpreter", "rowel-plugins", "rowel-jit"],
+    ),
+    (
         "rowel-benches",
         &["rowel-bytecode", "rowel-objmem", "rowel-interpreter", "rowel-plugins", "rowel-jit"],
     ),
@@ -29,6 +33,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "rowel-interpreter",
             "rowel-plugins",
             "rowel-jit",
+            "rowel-isolates",
             "rowel-benches",
         ],
     ),

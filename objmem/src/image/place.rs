@@ -2,23 +2,26 @@
 //!
 //! *In place*: each segment goes where it was saved, with bridges over the gaps, and no reference
 //! changes. A segment whose offset in the file agrees with its address modulo the page size is
-//! mapped copy-on-write; the cage starts where that is so for the largest one. The others are read.
+//! mapped copy-on-write; the cage starts where that is so for the largest one. The others are mapped from a
+//! copy in memory, or read.
 //! *Joined*: the segments are read to one range, for files whose addresses are too low or lie too far
 //! apart. Must not know what a segment holds.
 
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use super::format::{ImageError, ImageProblem};
 use super::read::HeapOptions;
 use super::segments::{BRIDGE_BYTES, Segment, write_bridge};
 use crate::cage::{Cage, PAGE};
+use crate::memory_file::memory_file;
 use crate::oop::Address;
-use crate::space::{Nursery, Space};
+use crate::space::Nursery;
+use crate::young::YoungSizes;
 
-/// Bytes at the start of a cage that are never usable, so that null pointers fault.
-pub const NULL_GUARD_BYTES: u64 = 64 << 10;
 /// A file saved below this is joined: a cage that starts so low looks like no address.
 const LEAST_SAVED_BASE: u64 = 1 << 30;
 /// Segments that lie further apart than this, in all, are joined: tables span the gaps.
@@ -49,18 +52,11 @@ pub struct Plan {
 /// When the options leave no room.
 pub fn plan(segments: &mut [Segment], options: &HeapOptions) -> Result<Plan, ImageError> {
     let impossible = |what| Err(ImageError::at(0, ImageProblem::Options(what)));
-    if options.eden_bytes < 64 << 10 || options.eden_bytes > 1 << 34 {
-        return impossible("eden must have 64 KiB to 16 GiB");
-    }
-    if options.stack_bytes < 16 << 10 || options.stack_bytes > 1 << 30 {
-        return impossible("the stack must have 16 KiB to 1 GiB");
-    }
-    let stack_bytes = options.stack_bytes.next_multiple_of(PAGE);
-    let eden_bytes = options.eden_bytes.next_multiple_of(PAGE);
-    let survivor_bytes = (eden_bytes / 5).next_multiple_of(PAGE);
-    let reserve_bytes = (eden_bytes / 4).next_multiple_of(PAGE);
-    let young_bytes = eden_bytes + reserve_bytes + 2 * survivor_bytes;
-    let room = NULL_GUARD_BYTES + stack_bytes + young_bytes;
+    let young = match YoungSizes::new(options.stack_bytes, options.eden_bytes) {
+        Ok(young) => young,
+        Err(what) => return impossible(what),
+    };
+    let room = young.room();
     let cage_bytes = options.cage_bytes.saturating_sub(room + LEAST_OLD_BYTES);
     let in_place = low_in_place(segments, room, cage_bytes);
     let low = in_place.unwrap_or_else(|| join(segments, JOINED_LOW + room));
@@ -68,19 +64,8 @@ pub fn plan(segments: &mut [Segment], options: &HeapOptions) -> Result<Plan, Ima
     if boot.end - low > options.cage_bytes.saturating_sub(LEAST_OLD_BYTES) {
         return impossible("the cage is too small for this image");
     }
-    let stack = low + NULL_GUARD_BYTES..low + NULL_GUARD_BYTES + stack_bytes;
-    // Past the soft limit a quarter more is in reserve.
-    let eden = Space::new(stack.end, stack.end + eden_bytes + reserve_bytes);
-    let past = Space::new(eden.limit, eden.limit + survivor_bytes);
-    let future = Space::new(past.limit, past.limit + survivor_bytes);
-    let soft_limit = eden.start + eden_bytes;
-    Ok(Plan {
-        low,
-        stack,
-        nursery: Nursery { eden, soft_limit, past, future },
-        boot,
-        in_place: in_place.is_some(),
-    })
+    let (stack, nursery) = young.place(low);
+    Ok(Plan { low, stack, nursery, boot, in_place: in_place.is_some() })
 }
 
 /// Where the cage starts when the segments stay at their saved addresses, `room` bytes below the
@@ -114,8 +99,8 @@ fn join(segments: &mut [Segment], start: u64) -> u64 {
 /// # Errors
 /// When the file ends early, or the system has no memory for it.
 pub fn load(
-    cage: &Cage,
-    file: &File,
+    cage: &mut Cage,
+    file: &Arc<File>,
     segments: &[Segment],
     plan: &Plan,
     map_file: bool,
@@ -127,12 +112,13 @@ pub fn load(
         let bridge = if plan.in_place { BRIDGE_BYTES } else { 0 };
         let range = Address(segment.place)..Address(segment.end() + bridge);
         let into_page = (segment.place - plan.low) % PAGE;
-        if map_file
-            && plan.in_place
-            && segment.offset % PAGE == into_page
-            && segment.place - into_page >= free
-        {
-            cage.map_file(range.clone(), file, segment.offset)?;
+        if map_file && plan.in_place && segment.place - into_page >= free {
+            if segment.offset % PAGE == into_page {
+                cage.map_file(range.clone(), file, segment.offset)?;
+            } else {
+                let copy = Arc::new(copy_of(file, segment, into_page)?);
+                cage.map_file(range.clone(), &copy, into_page)?;
+            }
         } else {
             cage.commit(range.clone())?;
             let bytes = memory.slice_mut(range.start, segment.bytes);
@@ -146,4 +132,19 @@ pub fn load(
         }
     }
     Ok(())
+}
+
+/// A memory file that holds the segment, its bridge included, from offset `into_page` on: so that its
+/// pages can be shared, like those of a file.
+fn copy_of(file: &File, segment: &Segment, into_page: u64) -> io::Result<File> {
+    let copy = memory_file("rowel segment")?;
+    let bytes = segment.bytes + BRIDGE_BYTES;
+    copy.set_len(into_page + bytes)?;
+    (&copy).seek(SeekFrom::Start(into_page))?;
+    let mut source = file;
+    source.seek(SeekFrom::Start(segment.offset))?;
+    if io::copy(&mut source.take(bytes), &mut &copy)? != bytes {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(copy)
 }

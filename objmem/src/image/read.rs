@@ -4,11 +4,12 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::check::{Facts, check};
 use super::format::{HEADER_BYTES, ImageError, ImageHeader};
 use super::place::{LEAST_OLD_BYTES, Plan, load, plan};
-use super::segments::{Segment, segments};
+use super::segments::{BRIDGE_BYTES, Segment, segments};
 use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory};
 use crate::header::HASH_MASK;
 use crate::heap::{Heap, HeapParts};
@@ -57,14 +58,14 @@ struct Opened {
 }
 
 fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
-    let file = File::open(path)?;
+    let file = Arc::new(File::open(path)?);
     let header = header_of(&file)?;
     let mut segments = segments(&header, &file)?;
     let plan = plan(&mut segments, options)?;
     let least = plan.boot.end - plan.low + LEAST_OLD_BYTES;
-    let cage = Cage::reserve_up_to(Address(plan.low), options.cage_bytes, least)?;
+    let mut cage = Cage::reserve_up_to(Address(plan.low), options.cage_bytes, least)?;
     cage.commit(Address(plan.stack.start)..Address(plan.nursery.future.limit))?;
-    load(&cage, &file, &segments, &plan, options.map_file)?;
+    load(&mut cage, &file, &segments, &plan, options.map_file)?;
     let facts = check(&header, cage.memory(), &segments, plan.in_place)?;
     Ok(Opened { cage, header, plan, segments, facts })
 }
@@ -109,7 +110,8 @@ impl Heap {
             let bridge = |segment| cage.memory().object_starting_at(start(segment));
             bridges.extend(between.iter().map(bridge));
         }
-        let frontier = cage.page_up(Address(plan.boot.end)).0;
+        // An object fits between the boot region and the first segment: walks pass over it.
+        let frontier = cage.page_up(Address(plan.boot.end + BRIDGE_BYTES)).0;
         let mut heap = Heap::from_parts(HeapParts {
             cage,
             stack_zone: Address(plan.stack.start)..Address(plan.stack.end),

@@ -14,7 +14,7 @@ use crate::cage::Memory;
 use crate::format::Format;
 use crate::header::{Header, OVERFLOW_COUNT_MASK, OVERFLOW_SLOTS, PINNED_BIT, SLOTS_SHIFT, WORD};
 use crate::layout::BRIDGE_CLASS_INDEX;
-use crate::oop::{Address, ClassIndex};
+use crate::oop::{Address, ClassIndex, Oop};
 
 /// Bytes of a bridge.
 pub const BRIDGE_BYTES: u64 = 16;
@@ -79,14 +79,21 @@ fn word_at(file: &File, offset: u64) -> Result<u64, ImageError> {
 
 /// Write the object that spans from the end of one segment to the `next` address.
 pub fn write_bridge(memory: Memory, end: u64, next: u64) {
+    let ([first, second], _) = bridge_words(end, next);
+    memory.store(Address(end), first);
+    memory.store(Address(end + WORD), second);
+}
+
+/// The first words of the object that spans from `end` to `next`, at least [`BRIDGE_BYTES`] apart; and the
+/// object.
+pub fn bridge_words(end: u64, next: u64) -> ([u64; 2], Oop) {
     let slots = (next - end - BRIDGE_BYTES) / WORD;
     let header =
         |slots| Header::new(slots, Format::WORDS_64, ClassIndex(BRIDGE_CLASS_INDEX)).0 | PINNED_BIT;
     if slots == 0 {
-        memory.store(Address(end), header(1));
-        memory.store(Address(end + WORD), 0);
+        ([header(1), 0], Oop(end))
     } else {
-        memory.store(Address(end), OVERFLOW_SLOTS << SLOTS_SHIFT | slots & OVERFLOW_COUNT_MASK);
-        memory.store(Address(end + WORD), header(OVERFLOW_SLOTS));
+        let count = OVERFLOW_SLOTS << SLOTS_SHIFT | slots & OVERFLOW_COUNT_MASK;
+        ([count, header(OVERFLOW_SLOTS)], Oop(end + WORD))
     }
 }

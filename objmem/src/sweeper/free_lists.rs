@@ -16,7 +16,7 @@ pub const LEAST_CHUNK: u64 = 16;
 const GOOD_BUFFER: u64 = 4096;
 
 /// The free chunks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FreeLists {
     small: Vec<Vec<u64>>,
     present: u64,

@@ -1,0 +1,196 @@
+//! What an isolate's thread does: makes the VM, runs it, says how it ended.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rowel_interpreter::crash::Fatal;
+use rowel_interpreter::primitive::Module;
+use rowel_interpreter::primitives::vm_module;
+use rowel_interpreter::start::{CannotStart, Ended};
+use rowel_interpreter::timer::Timer;
+use rowel_interpreter::vm::Vm;
+use rowel_objmem::{Heap, Oop};
+
+use crate::exit::ExitReason;
+use crate::isolate::{Isolate, Outcome, Shared};
+use crate::keeper::Keeper;
+use crate::plugin;
+use crate::settings::Settings;
+use crate::spawner::{Registry, Spawner};
+use crate::template::{About, Entry, Receiver, Template};
+use crate::value::Value;
+
+/// Where the heap comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Template(Template),
+    Forked(Box<Heap>, Box<About>),
+}
+
+/// What a thread runs that starts with Rust code.
+type Work = Box<dyn FnOnce(&mut Vm) -> Outcome + Send>;
+
+/// What is run.
+pub(crate) enum Start {
+    Entry(Entry),
+    /// A block of the heap, evaluated with up to four arguments.
+    Block(Oop, Vec<Value>),
+    Rust(Work),
+}
+
+/// All that a thread needs.
+pub(crate) struct Job {
+    pub source: Source,
+    pub start: Start,
+    pub settings: Settings,
+    /// What its image may start others from.
+    pub template: Option<Template>,
+}
+
+/// Run `job` to its end. A panic is an end like any other.
+pub(crate) fn run(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
+    let outcome = catch_unwind(AssertUnwindSafe(|| live(job, shared, registry)));
+    registry.ticker.remove(shared.id);
+    let end = shared.take_end();
+    match (outcome, end) {
+        (Ok(outcome), None) => outcome,
+        // Its own end came first.
+        (Ok(outcome), Some(_)) if outcome.reason == ExitReason::Normal => outcome,
+        (_, Some(reason)) => Outcome::without_value(reason),
+        (Err(payload), None) => {
+            let words = payload.downcast_ref::<&str>().map(|words| (*words).to_owned());
+            let words = words.or_else(|| payload.downcast_ref::<String>().cloned());
+            let words = words.unwrap_or_else(|| "a panic without a message".into());
+            Outcome::without_value(ExitReason::Panicked(words))
+        }
+    }
+}
+
+fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
+    let Job { source, start, settings, template: origin } = job;
+    if settings.nice != 0 {
+        // As with any preference, the system may know better.
+        let _ = rustix::process::nice(settings.nice);
+    }
+    let (heap, about, template) = match source {
+        Source::Template(template) => match template.instantiate(&settings.memory) {
+            Ok(heap) => (heap, template.about().clone(), Some(template)),
+            Err(error) => return not_started(&error),
+        },
+        Source::Forked(heap, about) => (*heap, *about, None),
+    };
+    let zone = heap.stack_zone();
+    let mut vm = Vm::new(heap, zone);
+    prepare(&mut vm, about, &settings);
+    vm.timer = Timer::among(Arc::clone(&registry.alarms), vm.signals.signaller());
+    let me = Isolate::new(Arc::clone(shared));
+    plugin::install(&mut vm, Spawner::of(registry), me, origin);
+    let keeper = Keeper::new(shared, &settings);
+    shared.runs(vm.signals.signaller());
+    if keeper.wants_ticks() {
+        registry.ticker.add(shared.id, vm.signals.signaller());
+    }
+    vm.keeper = Some(Box::new(keeper));
+    let outcome = catch_unwind(AssertUnwindSafe(|| match start {
+        Start::Rust(work) => work(&mut vm),
+        Start::Entry(entry) => match enter(&mut vm, template.as_ref(), &entry, &settings) {
+            Ok(()) => run_root(&mut vm),
+            Err(error) => not_started(&error),
+        },
+        Start::Block(block, arguments) => match evaluate(&mut vm, block, &arguments, &settings) {
+            Ok(()) => run_root(&mut vm),
+            Err(error) => not_started(&error),
+        },
+    }));
+    rowel_plugins::flush_files(&mut vm);
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(_) if vm.memory_used_up.get() => Outcome::without_value(ExitReason::OutOfMemory),
+        Err(payload) => match payload.downcast::<Fatal>() {
+            Ok(fatal) => Outcome::without_value(ExitReason::Fatal(fatal.0)),
+            Err(payload) => {
+                // What a panic has left may not come apart well.
+                drop(catch_unwind(AssertUnwindSafe(|| drop(vm))));
+                std::panic::resume_unwind(payload)
+            }
+        },
+    }
+}
+
+fn not_started(error: &dyn std::fmt::Display) -> Outcome {
+    Outcome::without_value(ExitReason::NotStarted(error.to_string()))
+}
+
+/// Modules and surroundings.
+fn prepare(vm: &mut Vm, about: About, settings: &Settings) {
+    let modules = rowel_plugins::MODULES.iter().copied();
+    let allowed = modules.filter(|module| settings.permissions.allow(module.name));
+    let own = [vm_module::MODULE, plugin::MODULE];
+    let allowed: Vec<Module> = own.into_iter().chain(allowed).collect();
+    vm.modules.add(&allowed);
+    vm.host.vm_path = about.vm_path;
+    vm.host.image_path = about.image_path;
+    vm.host.header = about.header;
+    vm.host.image_write_disabled = true;
+    vm.host.image_arguments.clone_from(&settings.arguments);
+}
+
+fn enter(
+    vm: &mut Vm,
+    template: Option<&Template>,
+    entry: &Entry,
+    settings: &Settings,
+) -> Result<(), CannotStart> {
+    let no_memory = |_| CannotStart::NoMemory;
+    let (receiver, selector) = match &entry.receiver {
+        Receiver::Class(class) => match template {
+            Some(template) => template.find(vm, class, &entry.selector)?,
+            None => {
+                let receiver = vm.find_class(class)?;
+                (receiver, vm.find_selector(receiver, &entry.selector)?)
+            }
+        },
+        Receiver::Value(value) => {
+            let receiver = value.object(vm).map_err(no_memory)?;
+            (receiver, vm.find_selector(receiver, &entry.selector)?)
+        }
+    };
+    let arguments = objects(vm, &entry.arguments)?;
+    vm.start(receiver, selector, &arguments, settings.priority)
+}
+
+fn evaluate(
+    vm: &mut Vm,
+    block: Oop,
+    arguments: &[Value],
+    settings: &Settings,
+) -> Result<(), CannotStart> {
+    let selector = match arguments.len() {
+        0 => "value",
+        1 => "value:",
+        2 => "value:value:",
+        3 => "value:value:value:",
+        4 => "value:value:value:value:",
+        _ => return Err(CannotStart::TooManyArguments),
+    };
+    let selector = vm.find_selector(block, selector)?;
+    let arguments = objects(vm, arguments)?;
+    vm.start(block, selector, &arguments, settings.priority)
+}
+
+fn objects(vm: &mut Vm, values: &[Value]) -> Result<Vec<Oop>, CannotStart> {
+    let mut objects = Vec::new();
+    for value in values {
+        objects.push(value.object(vm).map_err(|_| CannotStart::NoMemory)?);
+    }
+    Ok(objects)
+}
+
+/// Run the VM until its root ends.
+pub fn run_root(vm: &mut Vm) -> Outcome {
+    match vm.run_root() {
+        Ended::Returned(oop) => Outcome::normal(Value::of(vm, oop)),
+        Ended::Quit(code) => Outcome::without_value(ExitReason::Quit(code)),
+        Ended::Terminated => Outcome::without_value(ExitReason::Terminated),
+    }
+}

@@ -1,0 +1,282 @@
+//! One isolate as others see it: its state, its end, what waits for it.
+//!
+//! Must not know how it runs.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rowel_interpreter::signals::Signaller;
+
+use crate::exit::{ExitReason, Notice};
+use crate::settings::{Permissions, Settings};
+use crate::spawner::IsolateId;
+use crate::value::Value;
+
+/// The exit code with which a VM is made to end from outside; the reason says why.
+pub(crate) const ENDED: i32 = 1;
+
+/// How an isolate ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Why.
+    pub reason: ExitReason,
+    /// What its entry point answered; nil where it did not.
+    pub value: Value,
+}
+
+impl Outcome {
+    /// An end without an answer.
+    pub fn without_value(reason: ExitReason) -> Outcome {
+        Outcome { reason, value: Value::Nil }
+    }
+
+    /// A good end.
+    pub fn normal(value: Value) -> Outcome {
+        Outcome { reason: ExitReason::Normal, value }
+    }
+}
+
+/// A handle of an isolate. The isolate lives on without it.
+#[derive(Clone, Debug)]
+pub struct Isolate(Arc<Shared>);
+
+/// What the threads share that have to do with one isolate.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub id: IsolateId,
+    pub name: String,
+    pub permissions: Permissions,
+    pub figures: Figures,
+    started: Instant,
+    traps_exits: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How its VM is told something; `None` before it runs, and after.
+    signaller: Option<Signaller>,
+    /// Why it is to end.
+    end: Option<ExitReason>,
+    outcome: Option<Outcome>,
+    notices: VecDeque<Notice>,
+    /// The external semaphore to signal when there is a notice.
+    notice_semaphore: Option<usize>,
+}
+
+/// What an isolate's thread tells of it now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub old_bytes: AtomicU64,
+    pub scavenges: AtomicU64,
+    pub full_collections: AtomicU64,
+    pub collecting_nanoseconds: AtomicU64,
+    pub busy_nanoseconds: AtomicU64,
+    pub code_bytes: AtomicU64,
+}
+
+/// What is known of an isolate at a moment; of one that runs, as of its last safepoint.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// Its number.
+    pub id: IsolateId,
+    /// Its name.
+    pub name: String,
+    /// How long ago it was started.
+    pub age: Duration,
+    /// Whether it lives.
+    pub lives: bool,
+    /// Bytes of its own old space in use.
+    pub old_bytes: u64,
+    /// Scavenges so far.
+    pub scavenges: u64,
+    /// Full collections so far.
+    pub full_collections: u64,
+    /// How long both have taken.
+    pub collecting: Duration,
+    /// Processor time that it has taken.
+    pub busy: Duration,
+    /// Bytes of native code.
+    pub code_bytes: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(id: IsolateId, settings: &Settings) -> Shared {
+        Shared {
+            id,
+            name: settings.name.clone(),
+            permissions: settings.permissions,
+            figures: Figures::default(),
+            started: Instant::now(),
+            traps_exits: AtomicBool::new(settings.traps_exits),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its VM is there, and may be told something from now on.
+    pub(crate) fn runs(&self, signaller: Signaller) {
+        let mut state = self.lock();
+        if state.end.is_some() {
+            signaller.end(ENDED);
+        }
+        if let Some(index) = state.notice_semaphore
+            && !state.notices.is_empty()
+        {
+            signaller.signal(index);
+        }
+        state.signaller = Some(signaller);
+    }
+
+    /// Have it end, for `reason`; the first one counts.
+    pub(crate) fn end(&self, reason: ExitReason) {
+        let mut state = self.lock();
+        if state.end.is_none() && state.outcome.is_none() {
+            state.end = Some(reason);
+            if let Some(signaller) = &state.signaller {
+                signaller.end(ENDED);
+            }
+        }
+    }
+
+    /// Why it was to end, if it was. Nobody can end it from now on.
+    pub(crate) fn take_end(&self) -> Option<ExitReason> {
+        let mut state = self.lock();
+        state.signaller = None;
+        state.end.take()
+    }
+
+    pub(crate) fn set_outcome(&self, outcome: Outcome) {
+        self.lock().outcome = Some(outcome);
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn traps_exits(&self) -> bool {
+        self.traps_exits.load(Relaxed)
+    }
+
+    /// Somebody that it watches has ended.
+    pub(crate) fn note(&self, notice: Notice) {
+        let mut state = self.lock();
+        state.notices.push_back(notice);
+        if let (Some(signaller), Some(index)) = (&state.signaller, state.notice_semaphore) {
+            signaller.signal(index);
+        }
+    }
+}
+
+impl Isolate {
+    pub(crate) fn new(shared: Arc<Shared>) -> Isolate {
+        Isolate(shared)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// Its number.
+    pub fn id(&self) -> IsolateId {
+        self.0.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it may do.
+    pub fn permissions(&self) -> Permissions {
+        self.0.permissions
+    }
+
+    /// Have it end as soon as its running code looks up: at the next send or jump back. It may have ended by
+    /// then for another reason.
+    pub fn kill(&self) {
+        self.0.end(ExitReason::Killed);
+    }
+
+    /// Have it end for `reason`, as [`kill`](Self::kill) does.
+    pub fn end(&self, reason: ExitReason) {
+        self.0.end(reason);
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&self) -> bool {
+        self.0.lock().outcome.is_none()
+    }
+
+    /// Wait for its end.
+    pub fn wait(&self) -> Outcome {
+        let mut state = self.0.lock();
+        loop {
+            if let Some(outcome) = &state.outcome {
+                return outcome.clone();
+            }
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Wait for its end, at most so long.
+    pub fn wait_for(&self, limit: Duration) -> Option<Outcome> {
+        let until = Instant::now().checked_add(limit)?;
+        let mut state = self.0.lock();
+        loop {
+            if let Some(outcome) = &state.outcome {
+                return Some(outcome.clone());
+            }
+            let left = until.checked_duration_since(Instant::now())?;
+            let waited = self.0.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// How other threads tell its VM something; `None` when it does not run yet or any more.
+    pub fn signaller(&self) -> Option<Signaller> {
+        self.0.lock().signaller.clone()
+    }
+
+    /// Whether it is told of the ends of those that it is linked to, instead of ending with them.
+    pub fn set_traps_exits(&self, traps: bool) {
+        self.0.traps_exits.store(traps, Relaxed);
+    }
+
+    /// The external semaphore of its image to signal when there is a notice for it.
+    pub fn set_notice_semaphore(&self, index: Option<usize>) {
+        let mut state = self.0.lock();
+        state.notice_semaphore = index;
+        if let (Some(signaller), Some(index)) = (&state.signaller, index)
+            && !state.notices.is_empty()
+        {
+            signaller.signal(index);
+        }
+    }
+
+    /// The next notice for it that nobody has taken.
+    pub fn next_notice(&self) -> Option<Notice> {
+        self.0.lock().notices.pop_front()
+    }
+
+    /// What is known of it.
+    pub fn info(&self) -> Info {
+        let figures = &self.0.figures;
+        Info {
+            id: self.0.id,
+            name: self.0.name.clone(),
+            age: self.0.started.elapsed(),
+            lives: self.is_alive(),
+            old_bytes: figures.old_bytes.load(Relaxed),
+            scavenges: figures.scavenges.load(Relaxed),
+            full_collections: figures.full_collections.load(Relaxed),
+            collecting: Duration::from_nanos(figures.collecting_nanoseconds.load(Relaxed)),
+            busy: Duration::from_nanos(figures.busy_nanoseconds.load(Relaxed)),
+            code_bytes: figures.code_bytes.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What watches over an isolate's VM at its safepoints: its budgets, its native code, its figures.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use rowel_interpreter::attention;
+use rowel_interpreter::vm::Vm;
+use rowel_jit::{JitOptions, Tiered, When};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::exit::ExitReason;
+use crate::isolate::{ENDED, Shared};
+use crate::settings::Settings;
+
+/// Less than this part of its memory left after a full collection, and the isolate dies.
+const LEAST_LEFT_PART: u64 = 16;
+
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    shared: Arc<Shared>,
+    time: Option<Duration>,
+    /// How native code is made, once it is time for it.
+    jit: Option<(JitOptions, Duration)>,
+    /// Processor time that the thread had taken before.
+    before: Duration,
+    memory: u64,
+    full_collections: u64,
+}
+
+/// Processor time that this thread has taken.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+impl Keeper {
+    pub(crate) fn new(shared: &Arc<Shared>, settings: &Settings) -> Keeper {
+        let jit = (settings.jit.when != When::Off).then(|| (settings.jit.clone(), settings.jit_after));
+        Keeper {
+            shared: Arc::clone(shared),
+            time: settings.time,
+            jit,
+            before: thread_time(),
+            memory: settings.memory.max_old_bytes,
+            full_collections: 0,
+        }
+    }
+
+    /// Whether it wants to be asked though nothing happens.
+    pub(crate) fn wants_ticks(&self) -> bool {
+        self.time.is_some() || self.jit.is_some()
+    }
+
+    fn end(&self, vm: &mut Vm, reason: ExitReason) {
+        self.shared.end(reason);
+        vm.end(ENDED);
+    }
+
+    fn publish(&self, vm: &Vm, busy: Duration) {
+        let figures = &self.shared.figures;
+        let gc = &vm.heap.gc;
+        let old = vm.heap.old.total_bytes().saturating_sub(vm.heap.old.free_bytes());
+        let collecting = gc.times.full + gc.times.scavenges;
+        figures.old_bytes.store(old, Relaxed);
+        figures.scavenges.store(gc.scavenges, Relaxed);
+        figures.full_collections.store(gc.full_collections, Relaxed);
+        figures.collecting_nanoseconds.store(collecting.as_nanos() as u64, Relaxed);
+        figures.busy_nanoseconds.store(busy.as_nanos() as u64, Relaxed);
+        let code = vm.tier.as_ref().map_or(0, |tier| tier.figures().used);
+        figures.code_bytes.store(code, Relaxed);
+    }
+}
+
+impl attention::Keeper for Keeper {
+    fn attend(&mut self, vm: &mut Vm) {
+        let busy = thread_time().saturating_sub(self.before);
+        self.publish(vm, busy);
+        if vm.heap.gc.full_collections != self.full_collections {
+            self.full_collections = vm.heap.gc.full_collections;
+            if vm.heap.bytes_left() < self.memory / LEAST_LEFT_PART {
+                return self.end(vm, ExitReason::OutOfMemory);
+            }
+        }
+        if self.time.is_some_and(|limit| busy >= limit) {
+            return self.end(vm, ExitReason::OutOfTime);
+        }
+        if self.jit.as_ref().is_some_and(|(_, after)| busy >= *after)
+            && let Some((options, _)) = self.jit.take()
+        {
+            let options = JitOptions { samples: false, ..options };
+            if let Err(error) = Tiered::attach(vm, options) {
+                tracing::warn!("isolate {}: {error}", self.shared.id);
+            }
+        }
+    }
+}

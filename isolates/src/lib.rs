@@ -1,0 +1,38 @@
+//! Isolates: many virtual machines in one process, and what passes between them.
+//!
+//! | concept | where |
+//! |---|---|
+//! | starting isolates, links, monitors | [`spawner`] |
+//! | one isolate as others see it | [`isolate`] |
+//! | what isolates start from | [`template`] |
+//! | what an isolate is given | [`settings`] |
+//! | why an isolate ended | [`exit`] |
+//! | arguments and answers of entry points | [`value`] |
+//! | what an image calls | [`plugin`] |
+//! | what an isolate's thread does | `body`, `keeper`, `ticker` |
+//! | what goes from one isolate to another | [`channel`] |
+//! | object graphs on their way | [`message`] |
+//!
+//! An isolate has a heap in its own cage, a scheduler, a stack and native code of its own, on a thread
+//! of its own. Nothing is shared but pages that nobody has written, and what a channel carries.
+
+mod body;
+pub mod channel;
+pub mod exit;
+pub mod isolate;
+mod keeper;
+pub mod message;
+pub mod plugin;
+pub mod settings;
+pub mod spawner;
+pub mod template;
+mod ticker;
+pub mod value;
+
+pub use body::run_root;
+pub use exit::{ExitReason, MonitorId, Notice};
+pub use isolate::{Info, Isolate, Outcome};
+pub use settings::{Permissions, Settings};
+pub use spawner::{IsolateId, SpawnError, Spawner};
+pub use template::{Entry, Template, TemplateError};
+pub use value::Value;

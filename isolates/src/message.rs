@@ -1,0 +1,1 @@
+//! Messages: object graphs taken out of one heap and put into another.

@@ -1,0 +1,334 @@
+//! The spawner: starts isolates, knows those that live, and tells those who asked when one has ended.
+//!
+//! Owns links and monitors. Must not know what an isolate does.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rowel_interpreter::timer::Alarms;
+use rowel_interpreter::vm::Vm;
+use rowel_objmem::Oop;
+
+use crate::body::{self, Job, Source, Start};
+use crate::exit::{ExitReason, MonitorId, Notice};
+use crate::isolate::{Isolate, Outcome, Shared};
+use crate::plugin;
+use crate::settings::Settings;
+use crate::template::{About, Entry, Template};
+use crate::ticker::Ticker;
+use crate::value::Value;
+
+/// Bytes of the native stack of an isolate's thread; what is not used takes no memory.
+const THREAD_STACK_BYTES: usize = 4 << 20;
+
+/// One isolate; never given to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IsolateId(pub u64);
+
+impl fmt::Display for IsolateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An isolate could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("an isolate could not be started: {0}")]
+pub struct SpawnError(#[from] std::io::Error);
+
+/// Starts isolates. Cheap to clone: all clones know the same isolates.
+#[derive(Clone, Debug, Default)]
+pub struct Spawner(Arc<Registry>);
+
+/// What is known of all isolates of a spawner.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    living: Mutex<Living>,
+    next: AtomicU64,
+    pub(crate) ticker: Ticker,
+    /// The deadlines of their delays.
+    pub(crate) alarms: Arc<Alarms>,
+}
+
+#[derive(Debug, Default)]
+struct Living {
+    isolates: HashMap<IsolateId, Arc<Shared>>,
+    links: HashMap<IsolateId, HashSet<IsolateId>>,
+    monitors: HashMap<IsolateId, Vec<(MonitorId, Watcher)>>,
+}
+
+/// Who is told.
+#[derive(Debug)]
+enum Watcher {
+    Isolate(IsolateId),
+    Rust(Sender<Notice>),
+}
+
+impl Spawner {
+    /// One that knows no isolate yet.
+    pub fn new() -> Spawner {
+        Spawner::default()
+    }
+
+    /// Start an isolate from `template`.
+    ///
+    /// # Errors
+    /// When the system gives no thread. What goes wrong later is the isolate's
+    /// [`ExitReason`].
+    pub fn spawn(
+        &self,
+        template: &Template,
+        entry: Entry,
+        settings: Settings,
+    ) -> Result<Isolate, SpawnError> {
+        self.start_from(template, Start::Entry(entry), settings)
+    }
+
+    /// Start an isolate that runs `work` on its thread, which may start and run the VM as it likes.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_with(
+        &self,
+        template: &Template,
+        work: impl FnOnce(&mut Vm) -> Outcome + Send + 'static,
+        settings: Settings,
+    ) -> Result<Isolate, SpawnError> {
+        self.start_from(template, Start::Rust(Box::new(work)), settings)
+    }
+
+    /// Start an isolate from `template` that evaluates a block which the frozen heap had, with up to four
+    /// arguments.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub(crate) fn spawn_block(
+        &self,
+        template: &Template,
+        block: Oop,
+        arguments: Vec<Value>,
+        settings: Settings,
+    ) -> Result<Isolate, SpawnError> {
+        self.start_from(template, Start::Block(block, arguments), settings)
+    }
+
+    fn start_from(
+        &self,
+        template: &Template,
+        start: Start,
+        settings: Settings,
+    ) -> Result<Isolate, SpawnError> {
+        let source = Source::Template(template.clone());
+        self.start(Job { source, start, settings, template: Some(template.clone()) })
+    }
+
+    /// Start an isolate that sees the heap of `vm` as it stands, and evaluates a block of it. To be called
+    /// by a primitive that changes the registers: objects move, so `block` answers the block when it is
+    /// asked, which is after that.
+    ///
+    /// # Errors
+    /// When there is no memory or no thread; the VM goes on all the same.
+    pub fn fork(
+        &self,
+        vm: &mut Vm,
+        block: impl FnOnce(&Vm) -> Oop,
+        settings: Settings,
+    ) -> Result<Isolate, SpawnError> {
+        let heap = vm.fork_heap(&settings.memory)?;
+        let start = Start::Block(block(vm), Vec::new());
+        let source = Source::Forked(Box::new(heap), Box::new(About::of(vm)));
+        let template = plugin::template_of(vm);
+        self.start(Job { source, start, settings, template })
+    }
+
+    /// Make `vm`, which the caller runs, an isolate among the others: its image may start others, from
+    /// `template` if there is one, and others may kill it. Its end is told by [`leave`](Self::leave).
+    pub fn adopt(&self, vm: &mut Vm, template: Option<Template>, settings: &Settings) -> Isolate {
+        let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
+        let shared = Arc::new(Shared::new(id, settings));
+        self.0.lock().isolates.insert(id, Arc::clone(&shared));
+        shared.runs(vm.signals.signaller());
+        vm.modules.add(&[plugin::MODULE]);
+        plugin::install(vm, self.clone(), Isolate::new(Arc::clone(&shared)), template);
+        Isolate::new(shared)
+    }
+
+    /// An adopted isolate has ended.
+    pub fn leave(&self, isolate: &Isolate, outcome: Outcome) {
+        let shared = isolate.shared();
+        drop(shared.take_end());
+        self.0.ended(shared, outcome);
+    }
+
+    pub(crate) fn of(registry: &Arc<Registry>) -> Spawner {
+        Spawner(Arc::clone(registry))
+    }
+
+    fn start(&self, job: Job) -> Result<Isolate, SpawnError> {
+        let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
+        let shared = Arc::new(Shared::new(id, &job.settings));
+        self.0.lock().isolates.insert(id, Arc::clone(&shared));
+        let (registry, mine) = (Arc::clone(&self.0), Arc::clone(&shared));
+        let thread = std::thread::Builder::new()
+            .name(format!("isolate {id}"))
+            .stack_size(THREAD_STACK_BYTES);
+        let started = thread.spawn(move || {
+            let outcome = body::run(job, &mine, &registry);
+            registry.ended(&mine, outcome);
+        });
+        if let Err(error) = started {
+            let reason = ExitReason::NotStarted(error.to_string());
+            self.0.ended(&shared, Outcome::without_value(reason));
+            return Err(error.into());
+        }
+        Ok(Isolate::new(shared))
+    }
+
+    /// The isolate with this number, if it lives.
+    pub fn find(&self, id: IsolateId) -> Option<Isolate> {
+        self.0.lock().isolates.get(&id).cloned().map(Isolate::new)
+    }
+
+    /// All that live, in the order of their starts.
+    pub fn isolates(&self) -> Vec<Isolate> {
+        let living = self.0.lock();
+        let mut all: Vec<Isolate> = living.isolates.values().cloned().map(Isolate::new).collect();
+        drop(living);
+        all.sort_by_key(Isolate::id);
+        all
+    }
+
+    /// Kill all that live, and wait until they have ended.
+    pub fn end_all(&self) {
+        let all = self.isolates();
+        all.iter().for_each(Isolate::kill);
+        all.iter().for_each(|isolate| drop(isolate.wait()));
+    }
+
+    /// Link two isolates: when one of them ends because something went wrong, the other one ends too, or,
+    /// if it traps exits, is told.
+    pub fn link(&self, one: IsolateId, two: IsolateId) {
+        let mut living = self.0.lock();
+        let both = [(one, two), (two, one)];
+        let gone = both.into_iter().find(|pair| !living.isolates.contains_key(&pair.0));
+        if let Some((gone, other)) = gone {
+            drop(living);
+            return self.0.linked_ended(gone, other, &ExitReason::Gone);
+        }
+        for (from, to) in both {
+            living.links.entry(from).or_default().insert(to);
+        }
+    }
+
+    /// Take a link away.
+    pub fn unlink(&self, one: IsolateId, two: IsolateId) {
+        let mut living = self.0.lock();
+        for (from, to) in [(one, two), (two, one)] {
+            if let Some(links) = living.links.get_mut(&from) {
+                links.remove(&to);
+            }
+        }
+    }
+
+    /// Be told when `target` ends; at once, when it has ended.
+    pub fn monitor(&self, target: IsolateId) -> Receiver<Notice> {
+        let (sender, receiver) = channel();
+        self.0.watch(target, Watcher::Rust(sender));
+        receiver
+    }
+
+    /// Have isolate `watcher` be told when `target` ends: see [`Isolate::next_notice`].
+    pub fn monitor_for(&self, watcher: IsolateId, target: IsolateId) -> MonitorId {
+        self.0.watch(target, Watcher::Isolate(watcher))
+    }
+
+    /// Take a monitor away.
+    pub fn demonitor(&self, target: IsolateId, monitor: MonitorId) {
+        if let Some(monitors) = self.0.lock().monitors.get_mut(&target) {
+            monitors.retain(|(id, _)| *id != monitor);
+        }
+    }
+
+    /// Wait until `isolate` has ended, at most so long.
+    pub fn wait(&self, isolate: IsolateId, limit: Duration) -> Option<Outcome> {
+        self.find(isolate)?.wait_for(limit)
+    }
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, Living> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self, target: IsolateId, watcher: Watcher) -> MonitorId {
+        let monitor = MonitorId(self.next.fetch_add(1, Ordering::Relaxed));
+        let mut living = self.lock();
+        if living.isolates.contains_key(&target) {
+            living.monitors.entry(target).or_default().push((monitor, watcher));
+        } else {
+            drop(living);
+            self.tell(
+                &watcher,
+                Notice { isolate: target, reason: ExitReason::Gone, monitor: Some(monitor) },
+            );
+        }
+        monitor
+    }
+
+    fn tell(&self, watcher: &Watcher, notice: Notice) {
+        match watcher {
+            Watcher::Isolate(id) => {
+                let watcher = self.lock().isolates.get(id).cloned();
+                if let Some(watcher) = watcher {
+                    watcher.note(notice);
+                }
+            }
+            // Nobody may be there to listen any more.
+            Watcher::Rust(sender) => drop(sender.send(notice)),
+        }
+    }
+
+    /// An isolate has ended, and its memory is given back.
+    fn ended(&self, shared: &Arc<Shared>, outcome: Outcome) {
+        let id = shared.id;
+        let reason = outcome.reason.clone();
+        let mut living = self.lock();
+        living.isolates.remove(&id);
+        let monitors = living.monitors.remove(&id).unwrap_or_default();
+        let links = living.links.remove(&id).unwrap_or_default();
+        for link in &links {
+            if let Some(back) = living.links.get_mut(link) {
+                back.remove(&id);
+            }
+        }
+        drop(living);
+        shared.set_outcome(outcome);
+        for (monitor, watcher) in monitors {
+            let reason = reason.clone();
+            self.tell(&watcher, Notice { isolate: id, reason, monitor: Some(monitor) });
+        }
+        for link in links {
+            self.linked_ended(id, link, &reason);
+        }
+    }
+
+    /// `gone`, which `other` is linked to, has ended.
+    fn linked_ended(&self, gone: IsolateId, other: IsolateId, reason: &ExitReason) {
+        let other = self.lock().isolates.get(&other).cloned();
+        let Some(other) = other else { return };
+        if other.traps_exits() {
+            other.note(Notice { isolate: gone, reason: reason.clone(), monitor: None });
+        } else if !reason.is_normal() {
+            // Of a chain of ends the first one tells why.
+            let (gone, reason) = match reason.clone() {
+                ExitReason::Linked(first, reason) => (first, reason),
+                reason => (gone, Box::new(reason)),
+            };
+            other.end(ExitReason::Linked(gone, reason));
+        }
+    }
+}

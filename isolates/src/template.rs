@@ -1,0 +1,146 @@
+//! Templates: what isolates start from, made of an image file or of a running VM.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rowel_interpreter::start::CannotStart;
+use rowel_interpreter::vm::Vm;
+use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
+use rowel_objmem::{ChildSizes, Heap, Oop};
+
+use crate::value::Value;
+
+/// Why there is no template.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// The image cannot be opened.
+    #[error("{0}: {1}")]
+    Image(PathBuf, ImageError),
+    /// The system refuses.
+    #[error("no memory for a template: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A heap from which any number of isolates start, with what a VM must know beside it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Template(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    heap: rowel_objmem::Template,
+    about: About,
+    /// Entry points that were looked up: class and selector.
+    known: Mutex<HashMap<(String, String), (Oop, Oop)>>,
+}
+
+/// What a VM knows of its image beside the heap.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub vm_path: PathBuf,
+    pub image_path: PathBuf,
+    pub header: Option<ImageHeader>,
+}
+
+impl About {
+    pub(crate) fn of(vm: &Vm) -> About {
+        let host = &vm.host;
+        About {
+            vm_path: host.vm_path.clone(),
+            image_path: host.image_path.clone(),
+            header: host.header,
+        }
+    }
+}
+
+/// Where an isolate begins: a message to a class, or to something else.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub(crate) receiver: Receiver,
+    pub(crate) selector: String,
+    pub(crate) arguments: Vec<Value>,
+}
+
+/// Who receives it.
+#[derive(Clone, Debug)]
+pub(crate) enum Receiver {
+    Class(String),
+    Value(Value),
+}
+
+impl Entry {
+    /// Send `selector` with `arguments` to the class named `class`.
+    pub fn class(
+        class: impl Into<String>,
+        selector: impl Into<String>,
+        arguments: Vec<Value>,
+    ) -> Entry {
+        Entry { receiver: Receiver::Class(class.into()), selector: selector.into(), arguments }
+    }
+
+    /// Send `selector` with `arguments` to `receiver`.
+    pub fn value(receiver: Value, selector: impl Into<String>, arguments: Vec<Value>) -> Entry {
+        Entry { receiver: Receiver::Value(receiver), selector: selector.into(), arguments }
+    }
+
+    /// Evaluate `source`, Smalltalk code, in an image that has a compiler.
+    pub fn source(source: impl Into<String>) -> Entry {
+        Entry::class("Compiler", "evaluate:", vec![Value::String(source.into())])
+    }
+}
+
+impl Template {
+    /// A template of the image file at `path`, as it was saved.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or there is no memory.
+    pub fn open(path: &Path) -> Result<Template, TemplateError> {
+        let at = |error| TemplateError::Image(path.to_owned(), error);
+        let absolute = path.canonicalize().map_err(|error| at(error.into()))?;
+        let mut vm = Vm::open(&absolute, &HeapOptions::default()).map_err(at)?;
+        vm.host.vm_path = std::env::current_exe().unwrap_or_default();
+        Ok(Template::freeze(&mut vm)?)
+    }
+
+    /// A template of a VM as it stands: one that has not started yet, or that runs and calls this by a
+    /// primitive that changes the registers.
+    ///
+    /// # Errors
+    /// When there is no memory; the VM goes on all the same.
+    pub fn freeze(vm: &mut Vm) -> std::io::Result<Template> {
+        let heap = vm.freeze_heap()?;
+        Ok(Template(Arc::new(Inner { heap, about: About::of(vm), known: Mutex::default() })))
+    }
+
+    /// Bytes from the first object to the last.
+    pub fn bytes(&self) -> u64 {
+        self.0.heap.bytes()
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.0.about
+    }
+
+    pub(crate) fn instantiate(&self, sizes: &ChildSizes) -> std::io::Result<Heap> {
+        self.0.heap.instantiate(sizes)
+    }
+
+    /// Class and selector of an entry point. What was found for one isolate is so for all, as a template
+    /// never changes.
+    pub(crate) fn find(
+        &self,
+        vm: &Vm,
+        class: &str,
+        selector: &str,
+    ) -> Result<(Oop, Oop), CannotStart> {
+        let key = (class.to_owned(), selector.to_owned());
+        let known = || self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(&key) {
+            return Ok(*found);
+        }
+        let receiver = vm.find_class(class)?;
+        let found = (receiver, vm.find_selector(receiver, selector)?);
+        known().insert(key, found);
+        Ok(found)
+    }
+}
