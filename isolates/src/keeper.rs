@@ -36,7 +36,8 @@ fn thread_time() -> Duration {
 
 impl Keeper {
     pub(crate) fn new(shared: &Arc<Shared>, settings: &Settings) -> Keeper {
-        let jit = (settings.jit.when != When::Off).then(|| (settings.jit.clone(), settings.jit_after));
+        let jit =
+            (settings.jit.when != When::Off).then(|| (settings.jit.clone(), settings.jit_after));
         Keeper {
             shared: Arc::clone(shared),
             time: settings.time,
