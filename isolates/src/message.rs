@@ -1,1 +1,1 @@
-//! Messages: object graphs taken out of one heap and put into another.
+//! Messages: object graphs taken out of one heap and put into another. Not there yet.
