@@ -10,14 +10,16 @@
 //! | arguments and answers of entry points | [`value`] |
 //! | what an image calls | [`plugin`] |
 //! | what an isolate's thread does | `body`, `keeper`, `ticker` |
-//! | what goes from one isolate to another: not there yet | [`channel`] |
-//! | object graphs on their way: not there yet | [`message`] |
+//! | what goes from one isolate to another | [`channel`] |
+//! | object graphs on their way | [`message`] |
+//! | channels as primitives of the image | [`channel_plugin`] |
 //!
 //! An isolate has a heap in its own cage, a scheduler, a stack and native code of its own, on a thread
 //! of its own. Nothing is shared but pages that nobody has written, and what a channel carries.
 
 mod body;
 pub mod channel;
+pub mod channel_plugin;
 pub mod exit;
 pub mod isolate;
 mod keeper;

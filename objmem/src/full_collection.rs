@@ -70,6 +70,7 @@ impl Heap {
         if everything {
             self.boot_remembered.retain(|&object| marks.is_marked(object));
             self.boot_recent.fill(Oop::ZERO);
+            self.gc.boot_was_swept |= !self.boot.is_empty();
             // Without the boot region, some of its objects may still refer to a forwarder.
             self.has_forwarders = false;
         }

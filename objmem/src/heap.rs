@@ -334,17 +334,24 @@ impl Heap {
         self.memory.slice_mut(self.memory.slot_address(object, 0), size)
     }
 
-    /// The identity hash of an object that is not a class: made at the first call, never 0.
+    /// The identity hash of an object that is not a class: made at the first call, never 0. Heaps of the
+    /// same image give the same one to the same object of the boot region, so that collections that
+    /// hash by identity can go from one to another.
     pub fn identity_hash(&mut self, object: Oop) -> u32 {
         let header = self.memory.header(object);
         if header.hash() != 0 {
             return header.hash();
         }
-        // A full-period step of a 22-bit linear congruential generator, skipping 0.
+        let hash = if self.is_boot(object) { hash_of_address(object) } else { self.next_hash() };
+        self.memory.set_header(object, header.with_hash(hash));
+        hash
+    }
+
+    /// A full-period step of a 22-bit linear congruential generator, skipping 0.
+    fn next_hash(&mut self) -> u32 {
         self.last_hash = (self.last_hash.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
             & (crate::header::HASH_MASK as u32);
         self.last_hash = self.last_hash.max(1);
-        self.memory.set_header(object, header.with_hash(self.last_hash));
         self.last_hash
     }
 
@@ -359,4 +366,11 @@ impl Heap {
     pub fn has_class_index(&self, oop: Oop, class: ClassIndex) -> bool {
         self.memory.class_index(oop) == class
     }
+}
+
+/// A hash, not 0, for an object that never moves.
+fn hash_of_address(object: Oop) -> u32 {
+    // The highest of the bits that the golden ratio spreads.
+    let spread = (object.0 >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 42;
+    (spread as u32 & crate::header::HASH_MASK as u32).max(1)
 }

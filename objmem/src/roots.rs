@@ -56,6 +56,8 @@ pub struct MemoryExhausted;
 /// What collections carry over from one to the next, and count.
 #[derive(Debug, Default)]
 pub struct GcState {
+    /// Objects of the boot region were freed, and others may be there now.
+    pub boot_was_swept: bool,
     /// Ephemerons that fired, oldest first, and with [`queue_weak`](Self::queue_weak) weak objects
     /// that lost references; strong references.
     pub mourners: VecDeque<Oop>,

@@ -1,4 +1,4 @@
-//! The 32-bit words of objects as slices: forms of pixels, halftones, tables of colours.
+//! The words of objects as slices: forms of pixels, halftones, tables of colours; all slots of an object.
 //!
 //! Owns the argument why several objects may be borrowed at once. It must not know what the words
 //! mean. Nothing here allocates or moves an object.
@@ -7,6 +7,31 @@ use crate::heap::Heap;
 use crate::oop::Oop;
 
 impl Heap {
+    /// All slots of an object (not of an immediate) as they lie in memory, whatever they hold.
+    #[inline]
+    pub fn slots(&self, object: Oop) -> &[u64] {
+        let words = self.native(self.slot_address(object, 0)).cast::<u64>();
+        debug_assert!(words.is_aligned(), "objects start at multiples of 8");
+        // SAFETY: the slots lie inside the object, any word is a valid u64, and the borrow of the heap
+        // keeps the object there.
+        unsafe { std::slice::from_raw_parts(words, self.slot_count(object) as usize) }
+    }
+
+    /// Fill the slots of an object that was just allocated with `words`, of which none may be a reference
+    /// to a young object if the object is old: there is no write barrier.
+    ///
+    /// # Panics
+    /// When there are not as many words as slots.
+    #[inline]
+    pub fn fill_slots(&mut self, object: Oop, words: &[u64]) {
+        let slots = self.slot_count(object) as usize;
+        let first = self.native(self.slot_address(object, 0)).cast::<u64>();
+        assert_eq!(words.len(), slots, "{object:?} has as many slots as there are words for");
+        // SAFETY: the slots lie inside the object, and the exclusive borrow of the heap keeps the object
+        // there and everybody else out.
+        unsafe { std::slice::from_raw_parts_mut(first, slots) }.copy_from_slice(words);
+    }
+
     /// The 32-bit words of an object of raw bits; `None` for anything else.
     #[inline]
     pub fn words_32(&self, object: Oop) -> Option<&[u32]> {
@@ -53,7 +78,19 @@ impl Heap {
 mod tests {
     use crate::bootstrap::BootstrapOptions;
     use crate::layout::class_index;
-    use crate::{Format, Heap};
+    use crate::{Format, Heap, Oop};
+
+    #[test]
+    fn slots_are_read_and_filled_as_words() {
+        let mut heap = Heap::bootstrap(BootstrapOptions::default()).expect("memory");
+        for slots in [0, 1, 300, 20_000] {
+            let object = heap.allocate(class_index::ARRAY, Format::INDEXABLE, slots);
+            let object = object.expect("memory");
+            let words: Vec<u64> = (0..slots).map(|n| Oop::small_integer(n as i64).0).collect();
+            heap.fill_slots(object, &words);
+            assert_eq!(heap.slots(object), words);
+        }
+    }
 
     #[test]
     fn distinct_objects_are_borrowed_at_once() {

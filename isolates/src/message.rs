@@ -1,1 +1,0 @@
-//! Messages: object graphs taken out of one heap and put into another. Not there yet.
