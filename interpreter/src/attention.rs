@@ -56,12 +56,47 @@ impl Vm {
         }
         self.signal_what_happened();
         self.check_low_space();
+        self.ask_keeper();
+        if self.stress_scavenges {
+            self.request_attention();
+        }
+    }
+
+    /// Native code has been asked to look up: do what can be done while it runs. Most often somebody only wants
+    /// to know what is running: `unit` is, by the tier's number, in the frame at `fp`. Answers whether it may go
+    /// on; else it has to leave, for [`attend`](Self::attend).
+    pub fn glance(&mut self, unit: u32, fp: Address) -> bool {
+        // In this order as there.
+        self.stack_limit.store(PAGE_LIMIT, Ordering::Release);
+        fence(Ordering::SeqCst);
+        if !self.wants_rest() {
+            self.with_tier(|tier, vm| {
+                tier.seen(unit);
+                tier.attend(vm);
+            });
+            self.sample_from(Address(self.heap.load(fp.plus(frame::CALLER_FP))));
+            self.ask_keeper();
+        }
+        let goes_on = !self.wants_rest();
+        if !goes_on {
+            self.request_attention();
+        }
+        goes_on
+    }
+
+    /// Whether something waits for which no native code may be running.
+    fn wants_rest(&self) -> bool {
+        let heap = &self.heap;
+        let is_due = self.timer.deadline().is_some_and(|deadline| deadline <= Instant::now());
+        let collects = heap.needs_full_collection || heap.needs_scavenge || self.stress_scavenges;
+        let signals = is_due || self.signals.any() || heap.gc.pending_finalizations > 0;
+        collects || signals || self.disturbed || self.leaving || self.is_low_on_space()
+    }
+
+    fn ask_keeper(&mut self) {
         if let Some(mut keeper) = self.keeper.take() {
             keeper.attend(self);
             self.keeper = Some(keeper);
-        }
-        if self.stress_scavenges {
-            self.request_attention();
         }
     }
 
@@ -143,13 +178,18 @@ impl Vm {
         }
     }
 
-    /// Tell the image when memory runs low, once, as it asked to be told.
-    fn check_low_space(&mut self) {
+    /// Whether the image wants to be told now that memory runs low.
+    fn is_low_on_space(&self) -> bool {
         // A scavenge takes old space by the nursery's size at once: tell while that is still there.
         let nursery = &self.heap.nursery;
         let at_once = nursery.eden.limit - nursery.eden.start;
         let enough = self.low_space_threshold.saturating_add(at_once);
-        if self.low_space_threshold == 0 || self.heap.bytes_left() >= enough {
+        self.low_space_threshold != 0 && self.heap.bytes_left() < enough
+    }
+
+    /// Tell the image when memory runs low, once, as it asked to be told.
+    fn check_low_space(&mut self) {
+        if !self.is_low_on_space() {
             return;
         }
         self.low_space_threshold = 0;

@@ -127,7 +127,10 @@ pub trait Tier: std::any::Any + std::fmt::Debug + Send {
     /// Native code has left, as [`Vm::left`] says. No native code is running.
     fn left(&mut self, vm: &mut Vm);
 
-    /// A safepoint. No native code goes on after it.
+    /// Unit number `unit` was found running, in its native code, which goes on.
+    fn seen(&mut self, unit: u32);
+
+    /// A safepoint, or native code has looked up and goes on after it.
     fn attend(&mut self, vm: &mut Vm);
 
     /// What was found for sends may no longer be so. Native code may be running, and will be left.
@@ -218,17 +221,21 @@ impl Vm {
         if self.tier.is_none() {
             return;
         }
-        let mut fp = self.registers.fp;
+        self.sample_from(self.registers.fp);
+    }
+
+    /// The same, where the frame at `fp` is the innermost that may have none.
+    pub(crate) fn sample_from(&mut self, mut fp: rowel_objmem::Address) {
         for _ in 0..SAMPLED_FRAMES {
+            if fp == rowel_objmem::Address(0) {
+                return;
+            }
             let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
             if let Some(code) = code.filter(|code| !code.get().native.has_entries()) {
                 self.with_tier(|tier, vm| tier.ran(vm, code, weight::SAMPLE));
                 return;
             }
             fp = rowel_objmem::Address(self.heap.load(fp.plus(frame::CALLER_FP)));
-            if fp == rowel_objmem::Address(0) {
-                return;
-            }
         }
     }
 

@@ -61,6 +61,15 @@ impl Signals {
         self.shared.dump.swap(false, Ordering::Relaxed)
     }
 
+    /// Whether anything was asked for that waits.
+    pub fn any(&self) -> bool {
+        let pending = self.shared.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        !pending.is_empty()
+            || self.shared.interrupt.load(Ordering::Relaxed)
+            || self.shared.dump.load(Ordering::Relaxed)
+            || self.end().is_some()
+    }
+
     /// The exit code with which somebody asked the VM to end.
     pub fn end(&self) -> Option<i32> {
         Some(self.shared.end.load(Ordering::Relaxed)).filter(|&code| code != 0)

@@ -387,7 +387,7 @@ impl<'c> Compiler<'c> {
         let end = self.b.ins().band_imm_u(end, PAGE_BYTES as i64 - 1);
         let limit = self.limit();
         let past = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
-        self.leave_asked(past, word);
+        self.look_up(past, word, Some(end));
         extent
     }
 

@@ -98,6 +98,7 @@ helpers! {
     closure(0, 1, 2)
     receiver_of_closure(0, 1)
     marry(0, 1)
+    glance(0, 1, 2)
     same(0, 1, 2)
     compute(0, 1, 2, 3)
     float(0, 1)
@@ -221,6 +222,12 @@ pub extern "C" fn performed(
 #[inline(never)]
 pub extern "C" fn closure(vm: *mut Vm, fp: u64, maker: u64) -> u64 {
     vm_of(vm).guarded(|vm| vm.closure_from_native(Address(fp), Ip::from_word(maker)).0)
+}
+
+/// Unit number `unit`, whose frame is at `fp`, has been asked to look up. Answers 0 when it has to leave.
+#[inline(never)]
+pub extern "C" fn glance(vm: *mut Vm, unit: u64, fp: u64) -> u64 {
+    vm_of(vm).guarded(|vm| u64::from(vm.glance(unit as u32, Address(fp))))
 }
 
 /// The context of the frame at `fp`, which has none yet; 0 when there is no memory.

@@ -447,6 +447,14 @@ impl Tier for Tiered {
         }
     }
 
+    fn seen(&mut self, unit: u32) {
+        let ticked = self.sampler.as_ref().is_some_and(Sampler::take_tick);
+        let Some(unit) = self.units.get(unit).map(|compiled| compiled.unit) else { return };
+        if let Some(record) = self.record(unit) {
+            record.samples += u64::from(ticked);
+        }
+    }
+
     fn attend(&mut self, vm: &mut Vm) {
         self.take_done();
         if let (Some(recording), Some(sampler)) = (&mut self.recording, &self.sampler) {

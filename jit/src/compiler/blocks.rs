@@ -224,7 +224,7 @@ impl Compiler<'_> {
     pub(super) fn jump_back(&mut self, target: usize) {
         let limit = self.limit();
         let asked = self.b.ins().icmp_imm_u(IntCC::Equal, limit, 0);
-        self.leave_asked(asked, target);
+        self.look_up(asked, target, None);
         let level = self.bodies.len() - 1;
         let Some(head) = self.bodies[level].loops.get(&target).cloned() else {
             // It starts before the unit, or no path led there so far.

@@ -1,8 +1,10 @@
 //! Frames in memory: their headers, what is in them, and leaving to the interpreter.
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use rowel_interpreter::frame;
 use rowel_interpreter::native::{MOST_NOTED, code_offset, vm_offset};
+use rowel_interpreter::stack::PAGE_LIMIT;
 use rowel_objmem::Oop;
 
 use super::state::{Def, State, slot_offset};
@@ -95,10 +97,29 @@ impl Compiler<'_> {
         block
     }
 
-    /// Leave before `word` where `condition` holds, as somebody has asked for it.
-    pub(super) fn leave_asked(&mut self, condition: Value, word: usize) {
+    /// Where `asked` holds, the unit has to look up: it leaves before `word`, unless there is nothing to leave for.
+    /// `end` is where its frames end, if it is not known yet that they fit the page.
+    pub(super) fn look_up(&mut self, asked: Value, word: usize, end: Option<Value>) {
         let exit = self.new_exit(word, None);
-        self.go_on_unless(condition, exit);
+        let [looks, usual] = std::array::from_fn(|_| self.b.create_block());
+        self.b.set_cold_block(looks);
+        self.b.ins().brif(asked, looks, &[], usual, &[]);
+        self.b.switch_to_block(looks);
+        let (vm, fp) = (self.vm_value(), self.fp);
+        let number = self.constant(u64::from(self.setting.number));
+        let goes_on = self.helper(runtime::glance as *const () as usize, &[vm, number, fp]);
+        self.go_on_if(goes_on, exit);
+        match end {
+            Some(end) => {
+                let limit = PAGE_LIMIT as i64;
+                let past = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, end, limit);
+                self.b.ins().brif(past, exit, &[], usual, &[]);
+            }
+            None => {
+                self.b.ins().jump(usual, &[]);
+            }
+        }
+        self.b.switch_to_block(usual);
     }
 
     /// A block that leaves before `word`, where a guard of `site` has failed, if there is one.
