@@ -44,6 +44,24 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
+    /// One word for the kind of reason, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ExitReason::Normal => "normal",
+            ExitReason::Quit(_) => "quit",
+            ExitReason::Terminated => "terminated",
+            ExitReason::Error(_) => "error",
+            ExitReason::Killed => "killed",
+            ExitReason::OutOfMemory => "outOfMemory",
+            ExitReason::OutOfTime => "outOfTime",
+            ExitReason::Fatal(_) => "fatal",
+            ExitReason::Panicked(_) => "panicked",
+            ExitReason::NotStarted(_) => "notStarted",
+            ExitReason::Gone => "gone",
+            ExitReason::Linked(..) => "linked",
+        }
+    }
+
     /// Whether nothing went wrong: then isolates that are linked go on.
     pub fn is_normal(&self) -> bool {
         matches!(self, ExitReason::Normal | ExitReason::Quit(0))

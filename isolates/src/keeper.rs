@@ -38,6 +38,8 @@ impl Keeper {
     pub(crate) fn new(shared: &Arc<Shared>, settings: &Settings) -> Keeper {
         let jit =
             (settings.jit.when != When::Off).then(|| (settings.jit.clone(), settings.jit_after));
+        // Made before it starts.
+        let jit = jit.filter(|(jit, after)| jit.when != When::Always || !after.is_zero());
         Keeper {
             shared: Arc::clone(shared),
             time: settings.time,

@@ -7,15 +7,17 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowel_interpreter::timer::Alarms;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
 
 use crate::body::{self, Job, Source, Start};
+use crate::channel_plugin;
 use crate::exit::{ExitReason, MonitorId, Notice};
 use crate::isolate::{Isolate, Outcome, Shared};
+use crate::message::{Border, Origin};
 use crate::plugin;
 use crate::settings::Settings;
 use crate::template::{About, Entry, Template};
@@ -123,7 +125,8 @@ impl Spawner {
         settings: Settings,
     ) -> Result<Isolate, SpawnError> {
         let source = Source::Template(template.clone());
-        self.start(Job { source, start, settings, template: Some(template.clone()) })
+        let (template, border) = (Some(template.clone()), template.border());
+        self.start(Job { source, start, settings, template, border })
     }
 
     /// Start an isolate that sees the heap of `vm` as it stands, and evaluates a block of it. To be called
@@ -142,7 +145,8 @@ impl Spawner {
         let start = Start::Block(block(vm), Vec::new());
         let source = Source::Forked(Box::new(heap), Box::new(About::of(vm)));
         let template = plugin::template_of(vm);
-        self.start(Job { source, start, settings, template })
+        let border = vm.modules.state::<Border>().for_copy();
+        self.start(Job { source, start, settings, template, border })
     }
 
     /// Make `vm`, which the caller runs, an isolate among the others: its image may start others, from
@@ -152,16 +156,22 @@ impl Spawner {
         let shared = Arc::new(Shared::new(id, settings));
         self.0.lock().isolates.insert(id, Arc::clone(&shared));
         shared.runs(vm.signals.signaller());
-        vm.modules.add(&[plugin::MODULE]);
-        plugin::install(vm, self.clone(), Isolate::new(Arc::clone(&shared)), template);
+        vm.modules.add(&[plugin::MODULE, channel_plugin::MODULE]);
+        let border = vm.modules.state::<Border>();
+        border.origin = Origin::new();
+        grant(border, settings);
+        plugin::install(vm, self.clone(), Isolate::new(Arc::clone(&shared)), template, settings);
         Isolate::new(shared)
     }
 
-    /// An adopted isolate has ended.
-    pub fn leave(&self, isolate: &Isolate, outcome: Outcome) {
+    /// An adopted isolate has ended. Answers why others had it end, if they did: that is told as its reason
+    /// then.
+    pub fn leave(&self, isolate: &Isolate, outcome: Outcome) -> Option<ExitReason> {
         let shared = isolate.shared();
-        drop(shared.take_end());
+        let end = shared.take_end();
+        let outcome = end.clone().map_or(outcome, Outcome::without_value);
         self.0.ended(shared, outcome);
+        end
     }
 
     pub(crate) fn of(registry: &Arc<Registry>) -> Spawner {
@@ -171,7 +181,7 @@ impl Spawner {
     fn start(&self, job: Job) -> Result<Isolate, SpawnError> {
         let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::new(Shared::new(id, &job.settings));
-        self.0.lock().isolates.insert(id, Arc::clone(&shared));
+        self.0.lock().enter(&shared, &job.settings);
         let (registry, mine) = (Arc::clone(&self.0), Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name(format!("isolate {id}"))
@@ -207,6 +217,18 @@ impl Spawner {
         let all = self.isolates();
         all.iter().for_each(Isolate::kill);
         all.iter().for_each(|isolate| drop(isolate.wait()));
+    }
+
+    /// As [`end_all`](Self::end_all), but wait at most so long. Answers how many have not ended by then.
+    pub fn end_all_within(&self, limit: Duration) -> usize {
+        let deadline = Instant::now() + limit;
+        let all = self.isolates();
+        all.iter().for_each(Isolate::kill);
+        let lives = |isolate: &&Isolate| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            isolate.wait_for(left).is_none()
+        };
+        all.iter().filter(lives).count()
     }
 
     /// Link two isolates: when one of them ends because something went wrong, the other one ends too, or,
@@ -259,13 +281,38 @@ impl Spawner {
     }
 }
 
+/// Let the image ask for the channels that it was given.
+pub(crate) fn grant(border: &mut Border, settings: &Settings) {
+    for (name, channel) in &settings.channels {
+        border.ports.grant(name, channel.clone());
+    }
+}
+
+impl Living {
+    /// A new isolate, linked and watched as its settings say before it can end.
+    fn enter(&mut self, shared: &Arc<Shared>, settings: &Settings) {
+        let id = shared.id;
+        self.isolates.insert(id, Arc::clone(shared));
+        if let Some(other) = settings.linked_to
+            && self.isolates.contains_key(&other)
+        {
+            self.links.entry(id).or_default().insert(other);
+            self.links.entry(other).or_default().insert(id);
+        }
+        if let Some(watcher) = settings.watched_by {
+            let monitor = (MonitorId(id.0), Watcher::Isolate(watcher));
+            self.monitors.entry(id).or_default().push(monitor);
+        }
+    }
+}
+
 impl Registry {
     fn lock(&self) -> MutexGuard<'_, Living> {
         self.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watch(&self, target: IsolateId, watcher: Watcher) -> MonitorId {
-        let monitor = MonitorId(self.next.fetch_add(1, Ordering::Relaxed));
+        let monitor = MonitorId(1 + self.next.fetch_add(1, Ordering::Relaxed));
         let mut living = self.lock();
         if living.isolates.contains_key(&target) {
             living.monitors.entry(target).or_default().push((monitor, watcher));

@@ -164,6 +164,26 @@ impl Ports {
         self.next_ticket
     }
 
+    /// The same handles for a copy of the heap that holds them. Nobody waits at those yet, and messages that
+    /// wait here for parts of them stay here.
+    pub(crate) fn for_copy(&self) -> Ports {
+        let copy = |port: &Port| Port {
+            handle: port.handle,
+            channel: port.channel.clone(),
+            watches: Vec::new(),
+            pending: VecDeque::new(),
+            patience: Patience::default(),
+        };
+        Ports {
+            ports: self.ports.iter().map(|port| port.as_ref().map(copy)).collect(),
+            free: self.free.clone(),
+            next_serial: self.next_serial,
+            next_ticket: self.next_ticket,
+            sweep_at: self.sweep_at,
+            granted: self.granted.clone(),
+        }
+    }
+
     /// Whether there are so many that it is worth looking for those that the image has lost.
     pub(super) fn wants_sweep(&self) -> bool {
         self.len() >= self.sweep_at

@@ -3,6 +3,7 @@
 //!
 //! The image is found as `real_image` says; without one (never in CI) these tests do nothing.
 
+mod package;
 mod place;
 #[path = "../../../objmem/tests/support/real_image.rs"]
 mod real_image;
