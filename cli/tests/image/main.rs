@@ -6,6 +6,7 @@
 mod bench;
 mod damaged;
 mod in_image;
+mod isolates;
 mod numbers;
 mod place;
 mod saving;
