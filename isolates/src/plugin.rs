@@ -296,10 +296,12 @@ fn kill(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.receiver())
 }
 
-/// `exit: reason`: this isolate ends, for a reason in words, a String or the bytes of UTF-8; nil for a good end.
+/// `exit: reason`: this isolate ends, for a reason in words, a String or the bytes of UTF-8; nil for a good end,
+/// false when its process was terminated.
 fn exit(vm: &mut Vm) -> PrimitiveResult {
     let reason = match Value::of(vm, vm.argument(0)) {
         Value::Nil => ExitReason::Normal,
+        Value::Boolean(false) => ExitReason::Terminated,
         Value::String(words) => ExitReason::Error(words),
         Value::Bytes(bytes) => ExitReason::Error(String::from_utf8_lossy(&bytes).into_owned()),
         _ => return Err(Failure::BadArgument),

@@ -353,13 +353,14 @@ impl Registry {
             }
         }
         drop(living);
+        // Who learns of the end may rely on it that the links have done what they do.
+        for link in links {
+            self.linked_ended(id, link, &reason);
+        }
         shared.set_outcome(outcome);
         for (monitor, watcher) in monitors {
             let reason = reason.clone();
             self.tell(&watcher, Notice { isolate: id, reason, monitor: Some(monitor) });
-        }
-        for link in links {
-            self.linked_ended(id, link, &reason);
         }
     }
 

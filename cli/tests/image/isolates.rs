@@ -138,6 +138,26 @@ fn a_web_server_answers_by_supervised_isolates() {
 }
 
 #[test]
+fn isolates_have_native_code_as_their_parent_has() {
+    let Some(place) = place() else { return };
+    place.write(
+        "s.st",
+        "| busy bytes deadline |
+        busy := [ [ true ] whileTrue: [ 20 benchFib ] ] forkIsolate isolate.
+        deadline := ChannelWait milliseconds + 2000.
+        bytes := 0.
+        [ bytes = 0 and: [ ChannelWait milliseconds < deadline ]] whileTrue: [
+            (Delay forMilliseconds: 20) wait.
+            bytes := busy info at: #codeBytes ].
+        Smalltalk quitPrimitive: (bytes > 0 ifTrue: [ 1 ] ifFalse: [ 0 ])",
+    );
+    for (jit, expected) in [("--jit=off", 0), ("--jit=on", 1), ("--jit=always", 1)] {
+        let outcome = start(&place, jit, "s.st", &[]).end(USUAL);
+        assert_eq!(outcome.code, Some(expected), "{jit}: {outcome:?}");
+    }
+}
+
+#[test]
 fn isolates_end_when_the_image_quits() {
     let Some(place) = place() else { return };
     place.write(

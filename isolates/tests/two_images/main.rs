@@ -134,7 +134,7 @@ fn only_the_process_waits_that_receives() {
         ticker := [ [ (Delay forMilliseconds: 1) wait. count := count + 1 ] repeat ] newProcess.
         ticker priority: 45; resume.
         report send: (replies receiveWithin: 200 ifTimedOut: [ #none ]).
-        report send: count > 20.
+        report send: count > 3.
         ticker terminate.
         requests send: 1.
         report send: replies receive.
