@@ -204,8 +204,9 @@ fn an_image_with_isolates_is_saved_and_starts_without_them() {
         "t.st",
         "| failed |
         failed := [ (Smalltalk at: #KeptChannel) send: 1. 0 ] on: ChannelError do: [ :e | e return: 30 ].
+        failed := failed + ([ nil foo ] forkIsolate valueIfFailed: [ 100 ]).
         Smalltalk quitPrimitive: [ 3 ] forkIsolate value + failed + (Isolate boot: [ (Smalltalk includesKey: #KeptChannel) ifTrue: [ 4 ] ifFalse: [ 0 ] ]) value",
     );
     let outcome = start(&place, "--jit=off", "t.st", &[]).end(USUAL);
-    assert_eq!(outcome.code, Some(37), "{outcome:?}");
+    assert_eq!(outcome.code, Some(137), "{outcome:?}");
 }
