@@ -140,6 +140,7 @@ fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
     };
     match fields.first() {
         Some(Value::String(name)) => settings.name.clone_from(name),
+        Some(Value::Bytes(name)) => settings.name = String::from_utf8_lossy(name).into_owned(),
         Some(Value::Nil) | None => {}
         Some(_) => return Err(Failure::BadArgument),
     }
@@ -312,15 +313,11 @@ fn exit(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.receiver())
 }
 
-/// `outcome: number`: nil while it lives; then an Array: nil or why it went wrong, its answer, and the kind of
-/// reason.
+/// `outcome: number`: nil while it lives; then an Array: nil or why it went wrong, and its answer.
 fn outcome(vm: &mut Vm) -> PrimitiveResult {
     match isolate_argument(vm, 0)?.wait_for(Duration::ZERO) {
         None => Ok(vm.heap.nil()),
-        Some(outcome) => {
-            let kind = kind(&outcome.reason);
-            made(vm, &Value::Array(vec![reason(&outcome.reason), outcome.value, kind]))
-        }
+        Some(outcome) => made(vm, &Value::Array(vec![reason(&outcome.reason), outcome.value])),
     }
 }
 

@@ -14,7 +14,7 @@ use rowel_objmem::ChildSizes;
 use rowel_objmem::image::HeapOptions;
 use support::real_image;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
 
 /// The template of the real image, if there is one.
 fn template() -> Option<&'static Template> {
