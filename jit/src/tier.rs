@@ -7,14 +7,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
 use rowel_interpreter::vm::Vm;
 use rustc_hash::FxHashMap;
 
-use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
+use crate::compiler::{self, Attempts, CompileError, Prepared, Relies, Setting, Unit};
 use crate::dump::Dumping;
 use crate::entries::entries_of;
 use crate::exits::Exits;
@@ -72,6 +72,8 @@ pub struct Tiered {
     worker: Option<Worker>,
     /// Units whose IR the other thread has, by number.
     waiting: FxHashMap<u32, Waiting>,
+    /// Units at which attempts have failed so far.
+    begun: FxHashMap<Unit, Attempts>,
     dump: Option<Dumping>,
     /// When somebody asks for that.
     recording: Option<Recording>,
@@ -142,6 +144,7 @@ impl Tiered {
             is_full: false,
             worker: None,
             waiting: FxHashMap::default(),
+            begun: FxHashMap::default(),
             dump: options.dump.clone().map(Dumping::new),
             recording: Recording::new(options)?,
             stats: Stats::default(),
@@ -159,9 +162,9 @@ impl Tiered {
         if self.worker.as_ref().is_some_and(Worker::is_busy) || self.is_waiting(unit) {
             return None;
         }
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let outcome = self.try_compile(vm, unit);
-        self.stats.pauses += start.elapsed();
+        self.stats.pause(start.elapsed());
         match outcome {
             Ok(address) => address,
             Err(error) => {
@@ -192,27 +195,36 @@ impl Tiered {
 
     fn try_compile(&mut self, vm: &mut Vm, unit: Unit) -> Result<Option<u64>, NotCompiled> {
         let number = self.units.next_number();
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let recording = self.recording.as_mut();
         let counter = recording.map(|it| it.records.begin(unit, || name_of(vm, unit)));
         // What is compiled before anything is known of it will not stay.
         let is_first = self.when == When::Always && self.units.compilations(unit) == 0;
         let machine = self.machine.clone();
         let isa = if is_first { machine.quick_isa() } else { machine.isa() };
-        let setting =
-            Setting { isa, stubs: &self.stubs, number, counter, eager: self.when == When::Always };
         let wants_name = self.log.wants_names() || self.dump.is_some();
         let name = if wants_name { name_of(vm, unit) } else { String::new() };
-        let dump = self.dump.as_mut().filter(|dump| dump.wants(&name));
-        let prepared = match dump {
-            Some(dump) => {
-                dump.source(vm, unit, &name);
-                let prepared = compiler::prepare(vm, &mut self.profile, unit, setting);
-                prepared.inspect_err(|error| dump.refused(error))?
+        let setting =
+            Setting { isa, stubs: &self.stubs, number, counter, eager: self.when == When::Always };
+        let mut attempts = self.begun.remove(&unit).unwrap_or_default();
+        let prepared = loop {
+            match compiler::prepare(vm, &mut self.profile, unit, setting, &mut attempts) {
+                Ok(None) if self.worker.is_none() => {}
+                outcome => break outcome,
             }
-            None => compiler::prepare(vm, &mut self.profile, unit, setting)?,
         };
-        let Prepared { mut context, relies, exits, inlined } = prepared;
+        if matches!(prepared, Ok(None)) {
+            // The isolate goes on for a while first.
+            self.begun.insert(unit, attempts);
+            return Ok(None);
+        }
+        if let Some(dump) = self.dump.as_mut().filter(|dump| dump.wants(&name)) {
+            dump.source(vm, unit, &name);
+            let _ = prepared.as_ref().inspect_err(|error| dump.refused(error));
+        }
+        let Some(Prepared { mut context, relies, exits, inlined }) = prepared? else {
+            return Ok(None);
+        };
         if let Some(record) = self.record(unit) {
             record.ir_time += start.elapsed();
         }
@@ -221,7 +233,7 @@ impl Tiered {
         }
         let waiting = Waiting { unit, relies, exits, inlined, name };
         if let Some(dump) = self.dump.as_ref().filter(|dump| dump.wants(&waiting.name)) {
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             let code = dump.machine_code((vm, unit), &waiting.relies, isa, &mut context)?;
             let time = start.elapsed();
             return Ok(Some(self.place(number, waiting, &code, time)?));
@@ -232,7 +244,7 @@ impl Tiered {
             }
             return Ok(None);
         }
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let code = worker::machine_code(isa, &mut context)?;
         Ok(Some(self.place(number, waiting, &code, start.elapsed())?))
     }
@@ -267,6 +279,7 @@ impl Tiered {
     /// Take what the other thread has done.
     fn take_done(&mut self) {
         while let Some(done) = self.worker.as_mut().and_then(Worker::take) {
+            let start = Instant::now();
             // It may no longer be wanted.
             let Some(waiting) = self.waiting.remove(&done.number) else {
                 self.stats.time += done.time;
@@ -278,6 +291,7 @@ impl Tiered {
             if let Err(error) = placed {
                 self.refuse(unit, &error);
             }
+            self.stats.pause(start.elapsed());
         }
     }
 
@@ -446,10 +460,11 @@ impl Tier for Tiered {
         }
         if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             self.stats.evictions += 1;
             self.forget(Gone::Evicted, |_, _| true);
             self.stats.eviction_time += start.elapsed();
+            self.stats.pause(start.elapsed());
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -457,6 +472,7 @@ impl Tier for Tiered {
     }
 
     fn flushed(&mut self, what: Flushed) {
+        let start = Instant::now();
         tracing::trace!(?what, "flushed");
         self.stats.flushes += 1;
         match what {
@@ -475,6 +491,7 @@ impl Tier for Tiered {
                 });
             }
         }
+        self.stats.pause(start.elapsed());
     }
 
     fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
@@ -486,6 +503,7 @@ impl Tier for Tiered {
         }
         self.profile.retain(keep);
         self.reached.retain(|(code, _), _| keep(*code));
+        self.begun.retain(|unit, _| keep(unit.code));
         self.units.retain(keep);
     }
 
