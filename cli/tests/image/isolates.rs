@@ -6,7 +6,6 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use crate::place::{Outcome, Place, Running, USUAL};
 
@@ -167,10 +166,9 @@ fn isolates_end_when_the_image_quits() {
         Smalltalk quitPrimitive: 7",
     );
     for jit in ["--jit=off", "--jit=on", "--jit=always"] {
-        let started = Instant::now();
-        let outcome = start(&place, jit, "s.st", &[]).end(USUAL);
+        // That some did not end in time would be told on stderr.
+        let outcome = start(&place, jit, "s.st", &[]).end(USUAL * 2);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(7), ""), "{jit}");
-        assert!(started.elapsed() < Duration::from_secs(30));
     }
 }
 
