@@ -96,6 +96,7 @@ helpers! {
     block(0, 1, 2, 3)
     performed(0, 1, 2, 3, 4)
     closure(0, 1, 2)
+    receiver_of_closure(0, 1)
     same(0, 1, 2)
     compute(0, 1, 2, 3)
     widow(0, 1)
@@ -220,6 +221,12 @@ pub extern "C" fn performed(
 #[inline(never)]
 pub extern "C" fn closure(vm: *mut Vm, fp: u64, maker: u64) -> u64 {
     vm_of(vm).guarded(|vm| vm.closure_from_native(Address(fp), Ip::from_word(maker)).0)
+}
+
+/// The receiver of a closure, once forwarders are followed.
+#[inline(never)]
+pub extern "C" fn receiver_of_closure(vm: *mut Vm, closure: u64) -> u64 {
+    vm_of(vm).receiver_of_closure(Oop(closure)).0
 }
 
 /// Whether two objects are one once forwarders are followed.

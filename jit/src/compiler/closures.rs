@@ -1,7 +1,8 @@
 //! Closures: made when somebody needs them as objects, evaluated in line where they are known.
 
-use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use rowel_interpreter::layout::{closure, context};
+use rowel_interpreter::native::vm_offset;
 use rowel_interpreter::operation::Word;
 use rowel_objmem::Oop;
 use rowel_objmem::layout::class_index;
@@ -24,18 +25,17 @@ impl Compiler<'_> {
     ) -> Result<(), CompileError> {
         let args = self.state.top().slots.len();
         let temps = usize::from(unit.code.get().num_temps);
-        let (first, copied, receiver) = if unit.word == 0 {
-            let receiver = self.fetch(closure, closure::FULL_RECEIVER);
+        let (first, copied) = if unit.word == 0 {
             let entry = unit.code.get().native.entry_at(0);
             let depth = entry.map_or(args, |entry| entry.depth as usize);
-            (closure::FULL_FIRST_COPIED, depth.saturating_sub(args), receiver)
+            (closure::FULL_FIRST_COPIED, depth.saturating_sub(args))
         } else {
-            let outer = self.fetch(closure, closure::OUTER_CONTEXT);
             let depth = depth.ok_or(CompileError::Malformed("no path leads there"))?;
             let copied = depth.checked_sub(args);
             let copied = copied.ok_or(CompileError::Malformed("too few arguments"))?;
-            (closure::FIRST_COPIED, copied, self.fetch(outer, context::RECEIVER))
+            (closure::FIRST_COPIED, copied)
         };
+        let receiver = self.receiver_of(closure, unit.word == 0);
         self.state.top().receiver = Slot::new(Def::Oop(receiver, Kind::Any));
         for index in 0..copied {
             let value = self.fetch(closure, first + index);
@@ -46,6 +46,31 @@ impl Compiler<'_> {
             slots.resize(temps.max(slots.len()), Slot::new(Def::Nil));
         }
         Ok(())
+    }
+
+    /// The receiver of a closure, of either class, which the image may have exchanged for another object since
+    /// it was made: forwarders are followed.
+    fn receiver_of(&mut self, closure: Value, is_full: bool) -> Value {
+        let [usual, forwarded, join] = std::array::from_fn(|_| self.b.create_block());
+        self.b.set_cold_block(forwarded);
+        let receiver = self.b.append_block_param(join, types::I64);
+        let vm = self.vm_value();
+        let forwarders = self.load_as(types::I8, vm, vm_offset::HAS_FORWARDERS);
+        self.b.ins().brif(forwarders, forwarded, &[], usual, &[]);
+        self.b.switch_to_block(usual);
+        let fetched = if is_full {
+            self.fetch(closure, closure::FULL_RECEIVER)
+        } else {
+            let outer = self.fetch(closure, closure::OUTER_CONTEXT);
+            self.fetch(outer, context::RECEIVER)
+        };
+        self.b.ins().jump(join, &[fetched.into()]);
+        self.b.switch_to_block(forwarded);
+        let function = runtime::receiver_of_closure as *const () as usize;
+        let followed = self.helper(function, &[vm, closure]);
+        self.b.ins().jump(join, &[followed.into()]);
+        self.b.switch_to_block(join);
+        receiver
     }
 
     /// PushClosure: for now it is only known.
