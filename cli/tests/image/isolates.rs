@@ -57,6 +57,13 @@ fn a_parameter_sweep_finds_the_same_with_and_without_isolates() {
     }
 }
 
+#[test]
+fn what_things_cost_can_be_measured() {
+    let Some(place) = place() else { return };
+    let printed = example(&place, "--jit=on", "costs.st", &["3", "1"]).printed();
+    assert_eq!(printed.lines().filter(|line| line.ends_with(" us")).count(), 8, "{printed}");
+}
+
 /// Width, height, and how many pixels of a 32-bit BMP file are not white.
 fn coloured(path: &Path) -> (u32, u32, usize) {
     let bytes = std::fs::read(path).expect("a picture");
