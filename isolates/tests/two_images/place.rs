@@ -151,13 +151,14 @@ pub fn reported(report: &Channel<Message>) -> Value {
     }
 }
 
+/// What, how many messages, whether to be given as a rate, times.
+#[allow(dead_code, reason = "the tests do not measure")]
+pub type Measured = (&'static str, usize, bool, Vec<Duration>);
+
 /// Times of round trips, of integers one way, and of arrays one way, each `runs` times: what, how many
 /// messages, whether to be given as a rate, times.
 #[allow(dead_code, reason = "the tests do not measure")]
-pub fn images_measure(
-    runs: usize,
-    jit: bool,
-) -> Option<Vec<(&'static str, usize, bool, Vec<Duration>)>> {
+pub fn images_measure(runs: usize, jit: bool) -> Option<Vec<Measured>> {
     let image = image_with_package()?;
     let origin = Origin::new();
     let (requests, replies, report) =
