@@ -371,9 +371,4 @@ impl Vm {
         let fits = self.frame_end() % PAGE_BYTES <= PAGE_LIMIT;
         is_callee && limit != 0 && fits && self.nested < MOST_NESTED
     }
-
-    /// The frame of `context` returns: the context is dead from now on.
-    pub fn widow_from_native(&mut self, context: Oop) {
-        self.widow(context.0);
-    }
 }
