@@ -44,7 +44,7 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
-    /// One word for the kind of reason, for programs.
+    /// One word for the kind of reason.
     pub fn kind(&self) -> &'static str {
         match self {
             ExitReason::Normal => "normal",
@@ -52,11 +52,11 @@ impl ExitReason {
             ExitReason::Terminated => "terminated",
             ExitReason::Error(_) => "error",
             ExitReason::Killed => "killed",
-            ExitReason::OutOfMemory => "outOfMemory",
-            ExitReason::OutOfTime => "outOfTime",
+            ExitReason::OutOfMemory => "out_of_memory",
+            ExitReason::OutOfTime => "out_of_time",
             ExitReason::Fatal(_) => "fatal",
             ExitReason::Panicked(_) => "panicked",
-            ExitReason::NotStarted(_) => "notStarted",
+            ExitReason::NotStarted(_) => "not_started",
             ExitReason::Gone => "gone",
             ExitReason::Linked(..) => "linked",
         }
