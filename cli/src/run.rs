@@ -10,11 +10,12 @@ use std::process::ExitCode;
 
 use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
+use rowel_isolates::{Permissions, Settings, Spawner};
 use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-use crate::{crash_report, signals};
+use crate::{crash_report, metrics, signals};
 
 /// Bits of the option for checking the heap: after full collections, and after scavenges.
 const LEAK_CHECK_FULL: u64 = 1;
@@ -37,6 +38,10 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
     }
     Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
+    let _told = match &config.metrics {
+        Some(wanted) => Some(metrics::serve(&spawner_for(&mut vm, path), wanted)?),
+        None => None,
+    };
     let end = crash_report::guarded(|| {
         vm.resume_image().map_err(|error| at(&error))?;
         Ok(vm.run())
@@ -49,6 +54,15 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
         }
         Err(breakdown) => Err(at(&crash_report::report(&mut vm, &breakdown))),
     }
+}
+
+/// A spawner that knows the VM as an isolate.
+fn spawner_for(vm: &mut Vm, path: &Path) -> Spawner {
+    let spawner = Spawner::new();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let settings = Settings { name, permissions: Permissions::ALL, ..Settings::default() };
+    spawner.adopt(vm, None, &settings);
+    spawner
 }
 
 /// Compile `method` of the image at `path`, which does not run, and dump what `config` asks for. Answers whether

@@ -90,6 +90,7 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
     if keeper.wants_ticks() {
         registry.ticker.add(shared.id, vm.signals.signaller());
     }
+    keeper.tell(&vm);
     vm.keeper = Some(Box::new(keeper));
     let outcome = catch_unwind(AssertUnwindSafe(|| match start {
         Start::Rust(work) => work(&mut vm),
@@ -103,6 +104,9 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
         },
     }));
     rowel_plugins::flush_files(&mut vm);
+    if let Some(mut keeper) = vm.keeper.take() {
+        keeper.rest(&mut vm);
+    }
     match outcome {
         Ok(outcome) => outcome,
         Err(_) if vm.memory_used_up.get() => Outcome::without_value(ExitReason::OutOfMemory),
