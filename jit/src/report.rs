@@ -86,6 +86,8 @@ impl Report {
             "flushes": stats.flushes,
             "evictions": stats.evictions,
             "isolate_us": micros(stats.pauses),
+            "longest_pause_us": micros(stats.longest_pause),
+            "pauses_over_1_ms": stats.long_pauses,
             "back_end_us": micros(stats.time),
             "interpreted_samples": self.interpreted_samples,
             "units": self.units.iter().map(unit_json).collect::<Vec<_>>(),

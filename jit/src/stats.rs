@@ -2,6 +2,11 @@
 //!
 //! Must not know: how the tier works.
 
+use std::time::Duration;
+
+/// Pauses should be shorter.
+const LONG: Duration = Duration::from_millis(1);
+
 /// What was compiled so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stats {
@@ -20,11 +25,24 @@ pub struct Stats {
     /// How often all code was dropped because the budget was nearly used up.
     pub evictions: u64,
     /// How long that took.
-    pub eviction_time: std::time::Duration,
+    pub eviction_time: Duration,
     /// How long the isolate was busy with it.
-    pub pauses: std::time::Duration,
+    pub pauses: Duration,
+    /// The longest time without a break.
+    pub longest_pause: Duration,
+    /// How many pauses took longer than a millisecond.
+    pub long_pauses: u64,
     /// How long the back end took.
-    pub time: std::time::Duration,
+    pub time: Duration,
+}
+
+impl Stats {
+    /// The isolate was busy with the tier for so long, without a break.
+    pub(crate) fn pause(&mut self, time: Duration) {
+        self.pauses += time;
+        self.longest_pause = self.longest_pause.max(time);
+        self.long_pauses += u64::from(time > LONG);
+    }
 }
 
 impl std::fmt::Display for Stats {
@@ -32,7 +50,8 @@ impl std::fmt::Display for Stats {
         write!(
             f,
             "in all {} units of {} bytes, {} inlined; {} refused; left {} times; {} flushes, {} \
-             evictions; {:?} of this thread and {:?} of the back end",
+             evictions; {:?} of this thread, at most {:?} at a time ({} times over {LONG:?}), and {:?} of the \
+             back end",
             self.compiled,
             self.bytes,
             self.inlined,
@@ -41,6 +60,8 @@ impl std::fmt::Display for Stats {
             self.flushes,
             self.evictions,
             self.pauses,
+            self.longest_pause,
+            self.long_pauses,
             self.time,
         )
     }

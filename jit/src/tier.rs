@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
@@ -159,9 +159,9 @@ impl Tiered {
         if self.worker.as_ref().is_some_and(Worker::is_busy) || self.is_waiting(unit) {
             return None;
         }
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let outcome = self.try_compile(vm, unit);
-        self.stats.pauses += start.elapsed();
+        self.stats.pause(start.elapsed());
         match outcome {
             Ok(address) => address,
             Err(error) => {
@@ -192,7 +192,7 @@ impl Tiered {
 
     fn try_compile(&mut self, vm: &mut Vm, unit: Unit) -> Result<Option<u64>, NotCompiled> {
         let number = self.units.next_number();
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let recording = self.recording.as_mut();
         let counter = recording.map(|it| it.records.begin(unit, || name_of(vm, unit)));
         // What is compiled before anything is known of it will not stay.
@@ -221,7 +221,7 @@ impl Tiered {
         }
         let waiting = Waiting { unit, relies, exits, inlined, name };
         if let Some(dump) = self.dump.as_ref().filter(|dump| dump.wants(&waiting.name)) {
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             let code = dump.machine_code((vm, unit), &waiting.relies, isa, &mut context)?;
             let time = start.elapsed();
             return Ok(Some(self.place(number, waiting, &code, time)?));
@@ -232,7 +232,7 @@ impl Tiered {
             }
             return Ok(None);
         }
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let code = worker::machine_code(isa, &mut context)?;
         Ok(Some(self.place(number, waiting, &code, start.elapsed())?))
     }
@@ -267,6 +267,7 @@ impl Tiered {
     /// Take what the other thread has done.
     fn take_done(&mut self) {
         while let Some(done) = self.worker.as_mut().and_then(Worker::take) {
+            let start = Instant::now();
             // It may no longer be wanted.
             let Some(waiting) = self.waiting.remove(&done.number) else {
                 self.stats.time += done.time;
@@ -278,6 +279,7 @@ impl Tiered {
             if let Err(error) = placed {
                 self.refuse(unit, &error);
             }
+            self.stats.pause(start.elapsed());
         }
     }
 
@@ -446,10 +448,11 @@ impl Tier for Tiered {
         }
         if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             self.stats.evictions += 1;
             self.forget(Gone::Evicted, |_, _| true);
             self.stats.eviction_time += start.elapsed();
+            self.stats.pause(start.elapsed());
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -457,6 +460,7 @@ impl Tier for Tiered {
     }
 
     fn flushed(&mut self, what: Flushed) {
+        let start = Instant::now();
         tracing::trace!(?what, "flushed");
         self.stats.flushes += 1;
         match what {
@@ -475,6 +479,7 @@ impl Tier for Tiered {
                 });
             }
         }
+        self.stats.pause(start.elapsed());
     }
 
     fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {

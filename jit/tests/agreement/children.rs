@@ -13,8 +13,8 @@ pub const REDUCTIONS: &str = "ROWEL_AGREEMENT_REDUCTIONS";
 
 /// An emulator takes so many times as long.
 const SLOWNESS: u64 = if cfg!(emulated) { 5 } else { 1 };
-/// A program that takes longer does not end.
-const PATIENCE: Duration = Duration::from_secs(20 * SLOWNESS);
+/// A program that takes longer does not end, on however busy a machine.
+const PATIENCE: Duration = Duration::from_secs(120 * SLOWNESS);
 /// The same while one is made smaller.
 const LESS_PATIENCE: Duration = Duration::from_secs(3 * SLOWNESS);
 const POLL: Duration = Duration::from_millis(5);
