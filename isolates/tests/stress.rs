@@ -113,7 +113,7 @@ impl World {
             let life = Duration::from_micros(numbers.below(LONGEST_LIFE * 1000));
             living.push((Instant::now() + life, self.start(first + id, &mut numbers)));
         }
-        living.iter().for_each(|(_, isolate)| drop(kill(isolate)));
+        living.retain(|(_, isolate)| kill(isolate));
         // What is in the channels still is as good as what was received.
         for channel in &self.channels {
             while let Ok(message) = channel.try_receive() {

@@ -29,7 +29,8 @@ fn a_process_is_seen_by_its_number_and_by_its_address() {
     let seen = Place::empty();
     // Socket files are below TMPDIR, which each place has of its own.
     let address = running.complained();
-    let address = address.lines().find_map(|line| line.strip_prefix("rowel: figures of isolates at "));
+    let address =
+        address.lines().find_map(|line| line.strip_prefix("rowel: figures of isolates at "));
     let address = address.expect("an address").to_owned();
     assert!(address.starts_with("unix:"), "{address}");
     let table = seen.run(&["top", &address, "--once"]);

@@ -62,7 +62,8 @@ fn rows_say_what_isolates_do() {
     };
     let busy = "[ true ] whileTrue: [ 3 printString ]";
     let busy = start(&spawner, "busy", busy, interpreted());
-    let delay = "(Delay forSeconds: 1000) wait";
+    // An image starts this when it is resumed.
+    let delay = "Delay startTimerEventLoop. (Delay forSeconds: 1000) wait";
     let delay = start(&spawner, "delay", delay, interpreted());
     let semaphore = start(&spawner, "semaphore", "Semaphore new wait", interpreted());
     assert_eq!(until(&spawner, &delay, |row| row.state == State::Sleeping).name, "delay");
