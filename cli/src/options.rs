@@ -58,7 +58,10 @@ impl Meaning {
             Accepted => return None,
             Meaning::Help => ("", "Print this help"),
             Meaning::Version => ("", "Print the version"),
-            Meaning::Eden => ("SIZE", "Size of eden, where new objects are made (512k to 4g)"),
+            Meaning::Eden => (
+                "SIZE",
+                "Size of eden, where new objects are made (512k to 4g); it grows where much survives, but not with this",
+            ),
             Meaning::MaxOldSpace => {
                 ("SIZE", "Upper limit of the old objects, the image included; 0 for none")
             }

@@ -22,6 +22,8 @@ const LEAK_CHECK_FULL: u64 = 1;
 const LEAK_CHECK_SCAVENGES: u64 = 2;
 /// So many problems of a damaged heap are printed.
 const MOST_PROBLEMS: usize = 20;
+/// Eden becomes so many times as large where much of it survives.
+const EDEN_GROWTH: u64 = 4;
 /// An image may ask for an eden of this size.
 const EDEN_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=256 << 20;
 
@@ -106,6 +108,8 @@ fn sizes(config: &Config, header: &ImageHeader) -> Result<HeapOptions, String> {
     let mut sizes = HeapOptions::default();
     let wanted = Some(u64::from(header.eden_bytes)).filter(|bytes| EDEN_BYTES.contains(bytes));
     sizes.eden_bytes = config.eden_bytes.or(wanted).unwrap_or(sizes.eden_bytes);
+    // Who says how large it is has it so.
+    sizes.most_eden_bytes = config.eden_bytes.unwrap_or(sizes.eden_bytes * EDEN_GROWTH);
     if let Some(pages) = config.stack_pages {
         sizes.stack_bytes = pages * PAGE_BYTES;
     }
@@ -116,7 +120,7 @@ fn sizes(config: &Config, header: &ImageHeader) -> Result<HeapOptions, String> {
         })?;
     }
     // Address space costs nothing; a large eden needs more of it than usual.
-    let young = sizes.eden_bytes * 2 + sizes.stack_bytes;
+    let young = sizes.most_eden_bytes * 2 + sizes.stack_bytes;
     sizes.cage_bytes = sizes.cage_bytes.max(8 * young);
     Ok(sizes)
 }
@@ -185,7 +189,7 @@ mod tests {
         config.stack_pages = Some(10);
         config.max_old_space_bytes = Some(100 << 20);
         let sized = sizes(&config, &header).expect("sizes");
-        assert_eq!(sized.eden_bytes, 4 << 20);
+        assert_eq!((sized.eden_bytes, sized.most_eden_bytes), (4 << 20, 4 << 20));
         assert_eq!(sized.stack_bytes, 10 * PAGE_BYTES);
         assert_eq!(sized.max_old_bytes, 65 << 20);
         config.max_old_space_bytes = Some(1 << 20);

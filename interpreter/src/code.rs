@@ -158,6 +158,11 @@ impl MethodCode {
         words
     }
 
+    /// How many words there are.
+    pub fn word_count(&self) -> usize {
+        self.words.len()
+    }
+
     /// The word at `index` as it is now, but for entries into native code.
     pub fn word(&self, index: usize) -> Word {
         let word = self.words[index].get();

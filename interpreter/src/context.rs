@@ -137,13 +137,18 @@ impl Vm {
 
     #[inline(never)]
     fn make_context(&mut self, fp: Address) -> Oop {
+        self.try_to_marry(fp).unwrap_or_else(|| self.out_of_memory("a context"))
+    }
+
+    /// A context for the frame at `fp`, which has none; `None` when memory is used up.
+    #[inline]
+    pub fn try_to_marry(&mut self, fp: Address) -> Option<Oop> {
         let memory = self.heap.memory();
         let word = |at: u64| Oop(memory.load(fp.plus(at)));
         let (method, closure) = (word(frame::METHOD), word(frame::CLOSURE));
         let slots = method::header(memory, method).context_slots();
         let class = class_index::METHOD_CONTEXT;
-        let new = self.heap.allocate(class, Format::FIXED_INDEXABLE, slots as u64);
-        let new = new.unwrap_or_else(|| self.out_of_memory("a context"));
+        let new = self.heap.allocate(class, Format::FIXED_INDEXABLE, slots as u64)?;
         let nil = self.heap.nil();
         let set = |slot, value| memory.store_unchecked(new, slot, value);
         set(context::SENDER, Oop::small_integer(fp.0 as i64));
@@ -155,7 +160,7 @@ impl Vm {
         let first = memory.slot_address(new, context::FIRST_TEMP);
         memory.fill(first, (slots - context::FIRST_TEMP) as u64, nil.0);
         memory.store(fp.plus(frame::CONTEXT), new.0);
-        new
+        Some(new)
     }
 
     /// The frame of context `word` (0 for none) returns: the context is dead from now on.

@@ -64,7 +64,7 @@ impl MethodHeader {
 
     /// Arguments.
     pub const fn num_args(self) -> usize {
-        (self.0 >> 24 & 0xF) as usize
+        (self.0 >> NUM_ARGS_SHIFT & NUM_ARGS_MASK) as usize
     }
 
     /// The bytecode set: the sign says.
@@ -88,16 +88,25 @@ pub fn is_well_formed(memory: Memory, oop: Oop) -> bool {
         && header(memory, oop).num_args() <= header(memory, oop).num_temps()
 }
 
+/// Where the number of arguments is in a header, and how wide it is.
+pub const NUM_ARGS_SHIFT: u32 = 24;
+/// See [`NUM_ARGS_SHIFT`].
+pub const NUM_ARGS_MASK: i64 = 0xF;
+/// The slot of the header.
+pub const HEADER: usize = 0;
+/// The slot of the first literal.
+pub const FIRST_LITERAL: usize = 1;
+
 /// The header of a compiled method.
 #[inline]
 pub fn header(memory: Memory, method: Oop) -> MethodHeader {
-    MethodHeader(memory.fetch(method, 0).integer_value())
+    MethodHeader(memory.fetch(method, HEADER).integer_value())
 }
 
 /// Literal `index` (from 0).
 #[inline]
 pub fn literal(memory: Memory, method: Oop, index: usize) -> Oop {
-    memory.fetch(method, 1 + index)
+    memory.fetch(method, FIRST_LITERAL + index)
 }
 
 /// Offset in bytes of the first bytecode from the start of the method's first slot.

@@ -132,7 +132,15 @@ pub struct Setting<'s> {
     pub eager: bool,
 }
 
-/// Make the IR of `unit` from what is known now.
+/// What attempts at a unit have learnt of its loops.
+#[derive(Clone, Debug, Default)]
+pub struct Attempts {
+    facts: Facts,
+    made: usize,
+}
+
+/// Make the IR of `unit` from what is known now. `None` when what was assumed of its loops has turned out
+/// wrong, which is known to the next attempt: there are few, and each takes its time.
 ///
 /// # Errors
 /// When it is too long or its frame too large.
@@ -141,32 +149,31 @@ pub fn prepare(
     profile: &mut Profile,
     unit: Unit,
     setting: Setting<'_>,
-) -> Result<Prepared, CompileError> {
+    attempts: &mut Attempts,
+) -> Result<Option<Prepared>, CompileError> {
     let method = unit.code.get();
-    let words = method.words();
-    if words.len() > MOST_WORDS {
-        return Err(CompileError::TooLong(words.len()));
+    let words = method.word_count();
+    if words > MOST_WORDS {
+        return Err(CompileError::TooLong(words));
     }
     if usize::from(method.frame_words) * 8 > MOST_EXTENT {
         return Err(CompileError::LargeFrame);
     }
-    let mut facts = Facts::default();
-    for attempt in 0..=MOST_ATTEMPTS {
-        facts.cautious |= attempt == MOST_ATTEMPTS;
-        let mut context = Context::new();
-        context.func.signature = unit_signature(setting.isa, unit)?;
-        let mut scratch = FunctionBuilderContext::new();
-        let builder = FunctionBuilder::new(&mut context.func, &mut scratch);
-        let compiler = Compiler::new(builder, vm, profile, setting, std::mem::take(&mut facts));
-        let (outcome, learnt) = compiler.function(unit);
-        match outcome? {
-            Some((relies, exits, inlined)) => {
-                return Ok(Prepared { context, relies, exits, inlined });
-            }
-            None => facts = learnt,
-        }
+    if attempts.made > MOST_ATTEMPTS {
+        return Err(CompileError::Malformed("its loops do not settle"));
     }
-    Err(CompileError::Malformed("its loops do not settle"))
+    attempts.facts.cautious |= attempts.made == MOST_ATTEMPTS;
+    attempts.made += 1;
+    let mut context = Context::new();
+    context.func.signature = unit_signature(setting.isa, unit)?;
+    let mut scratch = FunctionBuilderContext::new();
+    let builder = FunctionBuilder::new(&mut context.func, &mut scratch);
+    let facts = std::mem::take(&mut attempts.facts);
+    let compiler = Compiler::new(builder, vm, profile, setting, facts);
+    let (outcome, learnt) = compiler.function(unit);
+    attempts.facts = learnt;
+    let finished = outcome?;
+    Ok(finished.map(|(relies, exits, inlined)| Prepared { context, relies, exits, inlined }))
 }
 
 /// The arguments of a unit besides frame and code.

@@ -96,9 +96,10 @@ helpers! {
     block(0, 1, 2, 3)
     performed(0, 1, 2, 3, 4)
     closure(0, 1, 2)
+    receiver_of_closure(0, 1)
+    marry(0, 1)
     same(0, 1, 2)
     compute(0, 1, 2, 3)
-    widow(0, 1)
     float(0, 1)
     note_store(0, 1, 2)
     identity_hash(0, 1)
@@ -222,6 +223,18 @@ pub extern "C" fn closure(vm: *mut Vm, fp: u64, maker: u64) -> u64 {
     vm_of(vm).guarded(|vm| vm.closure_from_native(Address(fp), Ip::from_word(maker)).0)
 }
 
+/// The context of the frame at `fp`, which has none yet; 0 when there is no memory.
+#[inline(never)]
+pub extern "C" fn marry(vm: *mut Vm, fp: u64) -> u64 {
+    vm_of(vm).try_to_marry(Address(fp)).map_or(0, |context| context.0)
+}
+
+/// The receiver of a closure, once forwarders are followed.
+#[inline(never)]
+pub extern "C" fn receiver_of_closure(vm: *mut Vm, closure: u64) -> u64 {
+    vm_of(vm).receiver_of_closure(Oop(closure)).0
+}
+
 /// Whether two objects are one once forwarders are followed.
 #[inline(never)]
 pub extern "C" fn same(vm: *mut Vm, a: u64, b: u64) -> u64 {
@@ -234,13 +247,6 @@ pub extern "C" fn same(vm: *mut Vm, a: u64, b: u64) -> u64 {
 pub extern "C" fn compute(vm: *mut Vm, operation: u64, a: u64, b: u64) -> u64 {
     let operation = Operation::from_number(operation as u8);
     vm_of(vm).compute_from_native(operation, Oop(a), Oop(b)).map_or(0, |value| value.0)
-}
-
-/// The frame of `context` returns.
-#[inline(never)]
-pub extern "C" fn widow(vm: *mut Vm, context: u64) -> u64 {
-    vm_of(vm).widow_from_native(Oop(context));
-    1
 }
 
 /// The Float with these bits.

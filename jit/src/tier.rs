@@ -14,7 +14,7 @@ use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigur
 use rowel_interpreter::vm::Vm;
 use rustc_hash::FxHashMap;
 
-use crate::compiler::{self, CompileError, Prepared, Relies, Setting, Unit};
+use crate::compiler::{self, Attempts, CompileError, Prepared, Relies, Setting, Unit};
 use crate::dump::Dumping;
 use crate::entries::entries_of;
 use crate::exits::Exits;
@@ -72,6 +72,8 @@ pub struct Tiered {
     worker: Option<Worker>,
     /// Units whose IR the other thread has, by number.
     waiting: FxHashMap<u32, Waiting>,
+    /// Units at which attempts have failed so far.
+    begun: FxHashMap<Unit, Attempts>,
     dump: Option<Dumping>,
     /// When somebody asks for that.
     recording: Option<Recording>,
@@ -142,6 +144,7 @@ impl Tiered {
             is_full: false,
             worker: None,
             waiting: FxHashMap::default(),
+            begun: FxHashMap::default(),
             dump: options.dump.clone().map(Dumping::new),
             recording: Recording::new(options)?,
             stats: Stats::default(),
@@ -199,20 +202,29 @@ impl Tiered {
         let is_first = self.when == When::Always && self.units.compilations(unit) == 0;
         let machine = self.machine.clone();
         let isa = if is_first { machine.quick_isa() } else { machine.isa() };
-        let setting =
-            Setting { isa, stubs: &self.stubs, number, counter, eager: self.when == When::Always };
         let wants_name = self.log.wants_names() || self.dump.is_some();
         let name = if wants_name { name_of(vm, unit) } else { String::new() };
-        let dump = self.dump.as_mut().filter(|dump| dump.wants(&name));
-        let prepared = match dump {
-            Some(dump) => {
-                dump.source(vm, unit, &name);
-                let prepared = compiler::prepare(vm, &mut self.profile, unit, setting);
-                prepared.inspect_err(|error| dump.refused(error))?
+        let setting =
+            Setting { isa, stubs: &self.stubs, number, counter, eager: self.when == When::Always };
+        let mut attempts = self.begun.remove(&unit).unwrap_or_default();
+        let prepared = loop {
+            match compiler::prepare(vm, &mut self.profile, unit, setting, &mut attempts) {
+                Ok(None) if self.worker.is_none() => {}
+                outcome => break outcome,
             }
-            None => compiler::prepare(vm, &mut self.profile, unit, setting)?,
         };
-        let Prepared { mut context, relies, exits, inlined } = prepared;
+        if matches!(prepared, Ok(None)) {
+            // The isolate goes on for a while first.
+            self.begun.insert(unit, attempts);
+            return Ok(None);
+        }
+        if let Some(dump) = self.dump.as_mut().filter(|dump| dump.wants(&name)) {
+            dump.source(vm, unit, &name);
+            let _ = prepared.as_ref().inspect_err(|error| dump.refused(error));
+        }
+        let Some(Prepared { mut context, relies, exits, inlined }) = prepared? else {
+            return Ok(None);
+        };
         if let Some(record) = self.record(unit) {
             record.ir_time += start.elapsed();
         }
@@ -491,6 +503,7 @@ impl Tier for Tiered {
         }
         self.profile.retain(keep);
         self.reached.retain(|(code, _), _| keep(*code));
+        self.begun.retain(|unit, _| keep(unit.code));
         self.units.retain(keep);
     }
 

@@ -144,6 +144,8 @@ impl Heap {
                 soft_limit: eden.0 + options.eden_bytes,
                 past: Space::new(past.0, past.1),
                 future: Space::new(future.0, future.1),
+                end: at,
+                largest: options.eden_bytes,
             },
             old: OldSpace::new(at, options.max_old_bytes),
             old_start: at,

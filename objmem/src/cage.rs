@@ -145,6 +145,23 @@ impl Memory {
         unsafe { std::ptr::copy(self.native(from), self.native(to), bytes as usize) }
     }
 
+    /// Copy `words` words to where they are not now.
+    #[inline(always)]
+    pub fn copy_words(self, from: Address, to: Address, words: u64) {
+        /// A call costs more than the copying of so few.
+        const FEW: u64 = 16;
+        if words > FEW {
+            return self.copy(from, to, words * 8);
+        }
+        self.check(from, (words * 8) as usize);
+        self.check(to, (words * 8) as usize);
+        let (from, to) = (self.native(from).cast::<u64>(), self.native(to).cast::<u64>());
+        for index in 0..words as usize {
+            // SAFETY: inside the ranges just checked.
+            unsafe { to.add(index).write(from.add(index).read()) }
+        }
+    }
+
     /// Fill `words` words with `value`.
     #[inline]
     pub fn fill(self, from: Address, words: u64, value: u64) {

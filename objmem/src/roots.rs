@@ -76,6 +76,8 @@ pub struct GcState {
     pub(crate) eden_after_full: u64,
     /// The soft limit of eden that is to come back, while it is raised; else 0.
     pub(crate) usual_soft_limit: u64,
+    /// Bytes of eden that were in use when it was scavenged, all together.
+    pub eden_bytes: u64,
     /// Scavenges so far.
     pub scavenges: u64,
     /// Class indices that collections have set free so far.

@@ -14,7 +14,7 @@ use crate::heap::Heap;
 use crate::layout::FORWARDED_CLASS_INDEX;
 use crate::oop::{Address, ClassIndex, Oop};
 use crate::roots::{MemoryExhausted, Roots};
-use crate::space::Nursery;
+use crate::space::{Nursery, beside};
 
 /// Which objects a scavenge moves to old space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +25,9 @@ pub enum Tenure {
     All,
 }
 
+/// Eden grows when one of so many bytes survives.
+const GROWING_SURVIVAL: u64 = 8;
+
 struct Scavenger<'h> {
     heap: &'h mut Heap,
     memory: Memory,
@@ -32,6 +35,7 @@ struct Scavenger<'h> {
     tenure_below: u64,
     has_forwarders: bool,
     scanned: u64,
+    tenured_bytes: u64,
     tenured: Vec<Oop>,
     weak: Vec<Oop>,
     ephemerons: Vec<Oop>,
@@ -75,6 +79,7 @@ impl Heap {
             tenure_below,
             has_forwarders: self.has_forwarders,
             scanned: self.nursery.future.start,
+            tenured_bytes: 0,
             tenured: Vec::new(),
             weak: Vec::new(),
             ephemerons: Vec::new(),
@@ -82,7 +87,11 @@ impl Heap {
             heap: self,
         };
         scavenger.run(roots);
+        let tenured = scavenger.tenured_bytes;
         self.finish_scavenge();
+        if tenure == Tenure::ByAge {
+            self.grow_nursery(tenured + self.nursery.past.used());
+        }
         Ok(())
     }
 
@@ -99,6 +108,7 @@ impl Heap {
 
     fn finish_scavenge(&mut self) {
         let nursery = &mut self.nursery;
+        self.gc.eden_bytes += nursery.eden.used();
         nursery.eden.next = nursery.eden.start;
         nursery.past.next = nursery.past.start;
         std::mem::swap(&mut nursery.past, &mut nursery.future);
@@ -112,6 +122,21 @@ impl Heap {
         }
         self.gc.scavenges += 1;
         self.needs_scavenge = false;
+    }
+
+    /// Double eden when so many bytes survived that it would pay to come round less often. (Of binary trees
+    /// that come and go, most of those that survive a scavenge are dead soon after.)
+    fn grow_nursery(&mut self, survived: u64) {
+        let eden = self.nursery.eden_bytes();
+        let wanted = 2 * eden;
+        let pays = survived * GROWING_SURVIVAL >= eden;
+        if !pays || wanted > self.nursery.largest {
+            return;
+        }
+        let (reserve, survivors) = beside(wanted);
+        if self.old.prepare_reserve(&self.cage, wanted + reserve + survivors) {
+            self.nursery.resize(wanted);
+        }
     }
 }
 
@@ -193,8 +218,11 @@ impl Scavenger<'_> {
     #[inline]
     fn copy(&mut self, object: Oop, header: Header) -> Oop {
         let memory = self.memory;
-        let overflow = if header.has_overflow_slots() { WORD } else { 0 };
-        let bytes = memory.total_bytes(object);
+        let (overflow, bytes) = if header.has_overflow_slots() {
+            (WORD, memory.total_bytes(object))
+        } else {
+            (0, WORD + header.raw_slots().max(1) * WORD)
+        };
         let tenured = object.0 < self.tenure_below(object);
         let future = &mut self.heap.nursery.future;
         let new = if !tenured && future.next + bytes <= future.limit {
@@ -204,11 +232,12 @@ impl Scavenger<'_> {
         } else {
             let start = self.heap.reserve_old_surely(bytes);
             self.heap.gc.tenured += 1;
+            self.tenured_bytes += bytes;
             let new = Oop(start + overflow);
             self.tenured.push(new);
             new
         };
-        memory.copy(Address(object.0 - overflow), Address(new.0 - overflow), bytes);
+        memory.copy_words(Address(object.0 - overflow), Address(new.0 - overflow), bytes / WORD);
         let corpse = header.with_class_index(ClassIndex(FORWARDED_CLASS_INDEX));
         memory.set_header(object, corpse.with_format(Format::FORWARDED));
         memory.store_unchecked(object, 0, new);

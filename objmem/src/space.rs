@@ -1,5 +1,6 @@
 //! The nursery: eden and two survivor spaces, and bump allocation in eden.
 
+use crate::cage::PAGE;
 use crate::format::Format;
 use crate::header::{Header, OVERFLOW_COUNT_MASK, OVERFLOW_SLOTS, SLOTS_SHIFT, WORD};
 use crate::heap::Heap;
@@ -27,6 +28,42 @@ pub struct Nursery {
     pub past: Space,
     /// Empty but during a scavenge.
     pub future: Space,
+    /// One past the last byte that belongs to it, however large the spaces are now.
+    pub end: u64,
+    /// Eden up to the soft limit may grow to so many bytes.
+    pub largest: u64,
+}
+
+/// What eden has beyond its soft limit, and a survivor space, when it has `eden` bytes up to there.
+pub const fn beside(eden: u64) -> (u64, u64) {
+    ((eden / 4).next_multiple_of(PAGE), (eden / 5).next_multiple_of(PAGE))
+}
+
+impl Nursery {
+    /// An empty one whose spaces (eden, past, future) start, and which ends, at `places`: with so many bytes
+    /// of eden up to the soft limit, which may become `largest`. The places leave room for that.
+    pub fn new(places: [u64; 4], eden: u64, largest: u64) -> Nursery {
+        let [start, past, future, end] = places;
+        let [eden_space, past, future] = [start, past, future].map(|at| Space::new(at, at));
+        let mut nursery = Nursery { eden: eden_space, soft_limit: 0, past, future, end, largest };
+        nursery.resize(eden);
+        nursery.past.limit = nursery.past.start + beside(eden).1;
+        nursery
+    }
+
+    /// Bytes of eden up to its soft limit.
+    pub const fn eden_bytes(&self) -> u64 {
+        self.soft_limit - self.eden.start
+    }
+
+    /// Have so many bytes of eden up to the soft limit, at most [`largest`](Self::largest), and in proportion
+    /// what is beside it. Eden and the future space are empty; the past space grows when it is empty next.
+    pub(crate) fn resize(&mut self, eden: u64) {
+        let (reserve, survivors) = beside(eden);
+        self.soft_limit = self.eden.start + eden;
+        self.eden.limit = self.soft_limit + reserve;
+        self.future.limit = self.future.start + survivors;
+    }
 }
 
 /// Objects of more slots than this go to old space at once.

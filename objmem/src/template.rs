@@ -67,7 +67,7 @@ impl Shared {
     /// A heap of these, whose objects are there already.
     pub(crate) fn heap(&self, parts: Parts, sizes: &ChildSizes) -> Heap {
         let mut heap = Heap::from_parts(HeapParts {
-            old_start: parts.nursery.future.limit,
+            old_start: parts.nursery.end,
             cage: parts.cage,
             stack_zone: Address(parts.stack.start)..Address(parts.stack.end),
             nursery: parts.nursery,
@@ -105,7 +105,8 @@ pub(crate) fn cage_for(
     frontier: u64,
     sizes: &ChildSizes,
 ) -> io::Result<(Cage, Range<u64>, Nursery)> {
-    let young = YoungSizes::new(sizes.stack_bytes, sizes.eden_bytes).map_err(io::Error::other)?;
+    let young = YoungSizes::new(sizes.stack_bytes, sizes.eden_bytes, sizes.most_eden_bytes);
+    let young = young.map_err(io::Error::other)?.within(first_page);
     let low = first_page.checked_sub(young.room());
     let low = low.ok_or_else(|| io::Error::other("no addresses for so large a nursery"))?;
     // What a scavenge may need on top of the limit, and gaps.
@@ -114,7 +115,7 @@ pub(crate) fn cage_for(
     let bytes = least.saturating_add(sizes.max_old_bytes.saturating_mul(2)).min(DEFAULT_CAGE_BYTES);
     let cage = Cage::reserve_up_to(Address(low), bytes, least)?;
     let (stack, nursery) = young.place(low);
-    cage.commit(Address(stack.start)..Address(nursery.future.limit))?;
+    cage.commit(Address(stack.start)..Address(nursery.end))?;
     Ok((cage, stack, nursery))
 }
 

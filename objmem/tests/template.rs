@@ -149,3 +149,31 @@ fn an_image_can_be_template_and_be_forked() {
     assert!(contents(&heap) == before);
     assert!(contents(&template.instantiate(&ChildSizes::default()).expect("a heap")) == before);
 }
+
+#[test]
+fn eden_grows_while_much_survives_up_to_its_limit() {
+    let (heap, _) = sample(10);
+    let template = Template::new(&heap).expect("a template");
+    let sizes = ChildSizes { most_eden_bytes: 1 << 20, ..sizes() };
+    for (kept, largest) in [(2, 256 << 10), (400, 1 << 20)] {
+        let mut child = template.instantiate(&sizes).expect("a heap");
+        let mut roots = vec![child.nil(); kept];
+        for round in 0..200_000 {
+            let array = child.allocate_filled(class_index::ARRAY, Format::INDEXABLE, 20);
+            let array = array.expect("memory");
+            child.store(array, 0, Oop::small_integer(round));
+            roots[round as usize % kept] = array;
+            if child.needs_scavenge {
+                child.scavenge(&mut roots).expect("memory");
+                assert!(
+                    child.nursery.eden.limit <= child.nursery.past.start.min(child.nursery.end)
+                );
+            }
+        }
+        assert!(child.gc.scavenges > 20, "{} scavenges", child.gc.scavenges);
+        assert_eq!(child.nursery.eden_bytes(), largest, "with {kept} objects alive");
+        assert_eq!(verify::check(&child), []);
+        let numbers = roots.iter().map(|root| child.fetch(*root, 0).integer_value());
+        assert_eq!(numbers.min(), Some(200_000 - kept as i64));
+    }
+}

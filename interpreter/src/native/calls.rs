@@ -158,6 +158,16 @@ impl Vm {
         if fits { address } else { 0 }
     }
 
+    /// The receiver of the closure `block`, once forwarders are followed.
+    pub fn receiver_of_closure(&self, block: Oop) -> Oop {
+        let heap = &self.heap;
+        let fetch = |object, slot| heap.follow(heap.fetch(object, slot));
+        if heap.class_index(block) == class_index::FULL_BLOCK_CLOSURE {
+            return fetch(block, closure::FULL_RECEIVER);
+        }
+        fetch(fetch(block, closure::OUTER_CONTEXT), crate::layout::context::RECEIVER)
+    }
+
     /// How many values the closure `block` has copied.
     pub fn copied_by_closure(&self, block: Oop) -> u64 {
         let full = self.heap.class_index(block) == class_index::FULL_BLOCK_CLOSURE;
@@ -360,10 +370,5 @@ impl Vm {
         let limit = self.stack_limit.load(Ordering::Relaxed);
         let fits = self.frame_end() % PAGE_BYTES <= PAGE_LIMIT;
         is_callee && limit != 0 && fits && self.nested < MOST_NESTED
-    }
-
-    /// The frame of `context` returns: the context is dead from now on.
-    pub fn widow_from_native(&mut self, context: Oop) {
-        self.widow(context.0);
     }
 }

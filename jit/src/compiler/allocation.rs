@@ -79,7 +79,13 @@ impl Compiler<'_> {
     }
 
     /// A new object with undefined slots; at `other` when there is no memory.
-    fn allocate(&mut self, class: u32, format: Format, slots: usize, other: Block) -> Value {
+    pub(super) fn allocate(
+        &mut self,
+        class: u32,
+        format: Format,
+        slots: usize,
+        other: Block,
+    ) -> Value {
         let join = self.b.create_block();
         let result = self.b.append_block_param(join, types::I64);
         let (usual, rest) = (self.b.create_block(), self.b.create_block());

@@ -4,11 +4,12 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::frame;
+use rowel_interpreter::layout::context;
 use rowel_interpreter::native::{code_offset, vm_offset};
 use rowel_objmem::Oop;
 
-use super::Compiler;
 use super::state::{Def, slot_offset};
+use super::{Compiler, field};
 use crate::profile::{CODE_SLOT, Memo, Pic, Site};
 use crate::runtime;
 
@@ -280,8 +281,10 @@ impl Compiler<'_> {
         let (married, usual) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(context, married, &[], usual, &[]);
         self.b.switch_to_block(married);
-        let vm = self.vm_value();
-        self.helper(runtime::widow as *const () as usize, &[vm, context]);
+        // nil is old: no barrier.
+        let (nil, address) = (self.vm_word(vm_offset::NIL), self.address(context));
+        self.store(nil, address, field(context::SENDER));
+        self.store(nil, address, field(context::PC));
         self.b.ins().jump(usual, &[]);
         self.b.switch_to_block(usual);
     }

@@ -16,6 +16,9 @@ const MOST_OPERATIONS: usize = 30;
 const MOST_OPERATIONS_WITH_BLOCK: usize = 80;
 /// Operations inlined into a unit, at most.
 const MOST_INLINED: usize = 300;
+/// Nothing is inlined into a unit whose IR has so many instructions by then: the isolate waits for it, which
+/// should not take a millisecond.
+const MOST_INSTRUCTIONS: usize = 2000;
 /// A method is inlined into itself so often.
 const MOST_RECURSION: usize = 2;
 
@@ -37,7 +40,13 @@ impl Compiler<'_> {
             && self.has_room_for(code)
             && size <= most
             && recursions <= most_recursions
-            && self.inlined_words + size <= MOST_INLINED
+            && self.may_inline(size)
+    }
+
+    /// Whether so many operations more may be inlined.
+    fn may_inline(&self, operations: usize) -> bool {
+        self.inlined_words + operations <= MOST_INLINED
+            && self.b.func.dfg.num_insts() < MOST_INSTRUCTIONS
     }
 
     fn has_room_for(&mut self, code: CodeRef) -> bool {
@@ -104,7 +113,7 @@ impl Compiler<'_> {
         closure.num_args == num_args
             && recursions.count() == 0
             && self.has_room_for(code)
-            && self.inlined_words + size <= MOST_INLINED
+            && self.may_inline(size)
     }
 
     /// Emit the block of closure `number` in the place of the send at `index`.

@@ -4,6 +4,7 @@
 use cranelift_codegen::ir::Value;
 use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::frame::{self, WORD};
+use rowel_interpreter::layout::closure;
 use rowel_objmem::layout::SMALL_FLOAT_CLASS_INDEX;
 
 /// What is known of an oop.
@@ -134,6 +135,13 @@ pub(super) struct VirtualClosure {
     pub(super) gone: bool,
     /// The object, when there is one.
     pub(super) made: Option<Value>,
+}
+
+impl VirtualClosure {
+    /// The slot of its first copied value.
+    pub(super) fn first_copied(&self) -> usize {
+        if self.full { closure::FULL_FIRST_COPIED } else { closure::FIRST_COPIED }
+    }
 }
 
 /// All that is known.

@@ -52,7 +52,8 @@ pub struct Plan {
 /// When the options leave no room.
 pub fn plan(segments: &mut [Segment], options: &HeapOptions) -> Result<Plan, ImageError> {
     let impossible = |what| Err(ImageError::at(0, ImageProblem::Options(what)));
-    let young = match YoungSizes::new(options.stack_bytes, options.eden_bytes) {
+    let (eden, largest) = (options.eden_bytes, options.most_eden_bytes);
+    let young = match YoungSizes::new(options.stack_bytes, eden, largest) {
         Ok(young) => young,
         Err(what) => return impossible(what),
     };

@@ -23,6 +23,8 @@ pub struct HeapOptions {
     /// Eden up to its soft limit. A quarter of it is in reserve on top, and each survivor space is
     /// a fifth of it.
     pub eden_bytes: u64,
+    /// What eden may grow to where much of it survives.
+    pub most_eden_bytes: u64,
     /// The VM stack.
     pub stack_bytes: u64,
     /// Private old space may grow to this.
@@ -40,6 +42,7 @@ impl Default for HeapOptions {
     fn default() -> HeapOptions {
         HeapOptions {
             eden_bytes: 8 << 20,
+            most_eden_bytes: 32 << 20,
             stack_bytes: 2 << 20,
             max_old_bytes: DEFAULT_CAGE_BYTES,
             cage_bytes: DEFAULT_CAGE_BYTES,
@@ -64,7 +67,7 @@ fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
     let plan = plan(&mut segments, options)?;
     let least = plan.boot.end - plan.low + LEAST_OLD_BYTES;
     let mut cage = Cage::reserve_up_to(Address(plan.low), options.cage_bytes, least)?;
-    cage.commit(Address(plan.stack.start)..Address(plan.nursery.future.limit))?;
+    cage.commit(Address(plan.stack.start)..Address(plan.nursery.end))?;
     load(&mut cage, &file, &segments, &plan, options.map_file)?;
     let facts = check(&header, cage.memory(), &segments, plan.in_place)?;
     Ok(Opened { cage, header, plan, segments, facts })
@@ -117,7 +120,7 @@ impl Heap {
             stack_zone: Address(plan.stack.start)..Address(plan.stack.end),
             nursery: plan.nursery,
             old: OldSpace::new(frontier, options.max_old_bytes),
-            old_start: plan.nursery.future.limit,
+            old_start: plan.nursery.end,
             boot: plan.boot,
             bridges,
             special_objects: facts.special_objects,

@@ -12,6 +12,7 @@ use rowel_objmem::{CollectBoot, Format, Heap, Oop, verify};
 const OPTIONS: HeapOptions = HeapOptions {
     map_file: false,
     eden_bytes: 64 << 10,
+    most_eden_bytes: 64 << 10,
     stack_bytes: 16 << 10,
     max_old_bytes: 16 << 20,
     cage_bytes: 1 << 30,

@@ -146,7 +146,6 @@ fn number(vm: &mut Vm, index: i64) -> Option<i64> {
 fn heap_number(vm: &mut Vm, index: i64) -> Option<i64> {
     let heap = &vm.heap;
     let nursery = &heap.nursery;
-    let eden = nursery.soft_limit - nursery.eden.start;
     let boot = heap.boot_region();
     let private: u64 = heap.old.segments.iter().map(|s| s.limit - s.start).sum();
     let old = private + (boot.end.0 - boot.start.0);
@@ -158,9 +157,9 @@ fn heap_number(vm: &mut Vm, index: i64) -> Option<i64> {
         7 => heap.gc.full_collections,
         9 => heap.gc.scavenges,
         11 => heap.gc.tenured,
-        19 => eden,
+        19 => nursery.eden_bytes(),
         21 => heap.remembered_count().0 as u64,
-        34 => heap.gc.scavenges * eden + nursery.eden.used(),
+        34 => heap.gc.eden_bytes + nursery.eden.used(),
         39 => heap.gc.pending_finalizations as u64,
         44 => nursery.eden.limit - nursery.eden.start,
         52 => heap.remembered_count().1 as u64,
