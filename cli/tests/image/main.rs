@@ -6,7 +6,7 @@
 mod bench;
 mod damaged;
 mod in_image;
-mod isolates;
+mod metrics;
 mod numbers;
 mod place;
 mod saving;
