@@ -16,7 +16,7 @@ use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-use crate::{crash_report, signals};
+use crate::{crash_report, metrics, signals};
 
 /// How long isolates may take to end when the image has.
 const LONGEST_END: Duration = Duration::from_secs(2);
@@ -46,6 +46,10 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
     let isolate = spawner.adopt(&mut vm, None, &isolate_settings(path, &options));
     Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
+    let _told = match &config.metrics {
+        Some(wanted) => Some(metrics::serve(&spawner, wanted)?),
+        None => None,
+    };
     let end = crash_report::guarded(|| -> Result<i32, String> {
         vm.resume_image().map_err(|error| at(&error))?;
         Ok(vm.run())

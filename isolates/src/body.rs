@@ -98,6 +98,7 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
     if keeper.wants_ticks() {
         registry.ticker.add(shared.id, vm.signals.signaller());
     }
+    keeper.tell(&vm);
     vm.keeper = Some(Box::new(keeper));
     if settings.jit.when == When::Always && settings.jit_after.is_zero() {
         // Not at the first safepoint only.
@@ -118,6 +119,9 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
         },
     }));
     rowel_plugins::flush_files(&mut vm);
+    if let Some(mut keeper) = vm.keeper.take() {
+        keeper.rest(&mut vm);
+    }
     match outcome {
         Ok(outcome) => outcome,
         Err(_) if vm.memory_used_up.get() => Outcome::without_value(ExitReason::OutOfMemory),

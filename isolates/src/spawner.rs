@@ -2,7 +2,7 @@
 //!
 //! Owns links and monitors. Must not know what an isolate does.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,8 +17,10 @@ use crate::body::{self, Job, Source, Start};
 use crate::channel_plugin;
 use crate::exit::{ExitReason, MonitorId, Notice};
 use crate::isolate::{Isolate, Outcome, Shared};
+use crate::keeper::Keeper;
 use crate::message::{Border, Origin};
 use crate::plugin;
+use crate::seeing::{IsolateRow, State, Totals};
 use crate::settings::Settings;
 use crate::template::{About, Entry, Template};
 use crate::ticker::Ticker;
@@ -46,9 +48,13 @@ pub struct SpawnError(#[from] std::io::Error);
 #[derive(Clone, Debug, Default)]
 pub struct Spawner(Arc<Registry>);
 
+/// So many that have ended are remembered.
+const MOST_REMEMBERED: usize = 100;
+
 /// What is known of all isolates of a spawner.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registry {
+    since: Instant,
     living: Mutex<Living>,
     next: AtomicU64,
     pub(crate) ticker: Ticker,
@@ -61,6 +67,39 @@ struct Living {
     isolates: HashMap<IsolateId, Arc<Shared>>,
     links: HashMap<IsolateId, HashSet<IsolateId>>,
     monitors: HashMap<IsolateId, Vec<(MonitorId, Watcher)>>,
+    /// Those that have ended last, latest first.
+    ended: VecDeque<IsolateRow>,
+    /// What those have done that have ended, and how many were started.
+    totals: Totals,
+}
+
+impl Default for Registry {
+    fn default() -> Registry {
+        Registry {
+            since: Instant::now(),
+            living: Mutex::default(),
+            next: AtomicU64::default(),
+            ticker: Ticker::default(),
+            alarms: Arc::default(),
+        }
+    }
+}
+
+impl Living {
+    fn start(&mut self, shared: &Arc<Shared>) {
+        self.isolates.insert(shared.id, Arc::clone(shared));
+        self.totals.started += 1;
+    }
+
+    /// Remember one that has ended.
+    fn end(&mut self, shared: &Shared, reason: &ExitReason) {
+        self.isolates.remove(&shared.id);
+        let row = IsolateRow::of(shared, State::Ended(reason.clone()));
+        self.totals.add(&row);
+        *self.totals.ended.entry(reason.kind()).or_default() += 1;
+        self.ended.truncate(MOST_REMEMBERED - 1);
+        self.ended.push_front(row);
+    }
 }
 
 /// Who is told.
@@ -154,8 +193,11 @@ impl Spawner {
     pub fn adopt(&self, vm: &mut Vm, template: Option<Template>, settings: &Settings) -> Isolate {
         let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::new(Shared::new(id, settings));
-        self.0.lock().isolates.insert(id, Arc::clone(&shared));
+        self.0.lock().start(&shared);
         shared.runs(vm.signals.signaller());
+        let keeper = Keeper::watching(&shared);
+        keeper.tell(vm);
+        vm.keeper = Some(Box::new(keeper));
         vm.modules.add(&[plugin::MODULE, channel_plugin::MODULE]);
         let border = vm.modules.state::<Border>();
         border.origin = Origin::new();
@@ -210,6 +252,23 @@ impl Spawner {
         drop(living);
         all.sort_by_key(Isolate::id);
         all
+    }
+
+    /// All that live.
+    pub(crate) fn living(&self) -> Vec<Arc<Shared>> {
+        self.0.lock().isolates.values().cloned().collect()
+    }
+
+    /// All that live, in the order of their starts; those that have ended last; what those have done that have
+    /// ended; and how long the spawner is there.
+    pub(crate) fn table(&self) -> (Vec<Arc<Shared>>, Vec<IsolateRow>, Totals, Duration) {
+        let living = self.0.lock();
+        let mut all: Vec<_> = living.isolates.values().cloned().collect();
+        let ended = living.ended.iter().cloned().collect();
+        let totals = living.totals.clone();
+        drop(living);
+        all.sort_by_key(|shared| shared.id);
+        (all, ended, totals, self.0.since.elapsed())
     }
 
     /// Kill all that live, and wait until they have ended.
@@ -292,7 +351,7 @@ impl Living {
     /// A new isolate, linked and watched as its settings say before it can end.
     fn enter(&mut self, shared: &Arc<Shared>, settings: &Settings) {
         let id = shared.id;
-        self.isolates.insert(id, Arc::clone(shared));
+        self.start(shared);
         if let Some(other) = settings.linked_to
             && self.isolates.contains_key(&other)
         {
@@ -344,7 +403,7 @@ impl Registry {
         let id = shared.id;
         let reason = outcome.reason.clone();
         let mut living = self.lock();
-        living.isolates.remove(&id);
+        living.end(shared, &reason);
         let monitors = living.monitors.remove(&id).unwrap_or_default();
         let links = living.links.remove(&id).unwrap_or_default();
         for link in &links {

@@ -53,6 +53,10 @@ pub struct Ports {
     sweep_at: usize,
     /// Channels that the image may ask for by name.
     granted: BTreeMap<String, Channel<Message>>,
+    /// How many messages the image has sent.
+    pub sent: u64,
+    /// How many it has received.
+    pub received: u64,
 }
 
 /// Signals an external semaphore.
@@ -78,6 +82,8 @@ impl Default for Ports {
             new_patience: None,
             sweep_at: FEW,
             granted: BTreeMap::new(),
+            sent: 0,
+            received: 0,
         }
     }
 }
