@@ -187,6 +187,8 @@ impl Ports {
             new_patience: self.new_patience.clone(),
             sweep_at: self.sweep_at,
             granted: self.granted.clone(),
+            sent: 0,
+            received: 0,
         }
     }
 
