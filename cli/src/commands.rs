@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// The words that name a subcommand when they come first.
 pub const SUBCOMMANDS: &[&str] =
-    &["run", "image", "fetch", "demo", "bench", "jit", "completions", "man", "help"];
+    &["run", "image", "fetch", "demo", "bench", "jit", "top", "completions", "man", "help"];
 
 /// What `rowel --version` prints.
 pub const VERSION: &str = concat!(
@@ -114,6 +114,7 @@ pub fn command() -> Command {
         ))
         .subcommand(crate::bench::command())
         .subcommand(crate::jit::command())
+        .subcommand(crate::top::command())
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for a shell")

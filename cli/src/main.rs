@@ -11,9 +11,11 @@ mod demo;
 mod fetch;
 mod image;
 mod jit;
+mod metrics;
 mod options;
 mod run;
 mod signals;
+mod top;
 
 use clap::ArgMatches;
 use clap_complete::Shell;
@@ -86,6 +88,7 @@ fn subcommand() -> ExitCode {
             Some(("dump", arguments)) => jit::dump(arguments),
             _ => fail("rowel jit --help lists the tasks"),
         },
+        Some(("top", arguments)) => top::run(arguments).unwrap_or_else(fail),
         Some(("bench", arguments)) => bench::run(arguments).unwrap_or_else(fail),
         Some(("demo", _)) => match demo::run() {
             Ok(text) => written(write!(io::stdout(), "{text}")),

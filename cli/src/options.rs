@@ -48,6 +48,7 @@ enum Meaning {
     JitStats,
     DumpMethod,
     CodeSize,
+    Metrics,
 }
 
 impl Meaning {
@@ -97,6 +98,10 @@ impl Meaning {
             Meaning::DumpMethod => (
                 "CLASS>>SELECTOR",
                 "Print the method on stderr when it is compiled: bytecode, operations, IR, machine code",
+            ),
+            Meaning::Metrics => (
+                "[=ADDRESS]",
+                "Tell of isolates by HTTP, for `rowel top` and Prometheus: at a socket file of its own, unix:FILE, :PORT or ADDRESS:PORT",
             ),
             Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
         })
@@ -202,6 +207,7 @@ const OPTIONS: &[(&str, Arity, Meaning)] = &[
     ("jitdump", MaybeEquals, Meaning::JitDump),
     ("jit-stats", MaybeEquals, Meaning::JitStats),
     ("jit-dump", One, Meaning::DumpMethod),
+    ("metrics", MaybeEquals, Meaning::Metrics),
 ];
 
 /// What the image sees where the user has not said it.
@@ -265,6 +271,8 @@ pub struct Config {
     pub jit_json: Option<PathBuf>,
     /// The method that is printed when it is compiled.
     pub jit_dump: Option<Dump>,
+    /// Where to tell of isolates; empty for the usual place.
+    pub metrics: Option<OsString>,
 }
 
 /// Why a command line is refused.
@@ -409,6 +417,7 @@ fn apply(
         Meaning::CodeSize => config.code_bytes = number(true, 1 << 20..=1 << 30)?,
         Meaning::JitLog => config.jit_log = true,
         Meaning::PerfMap => config.perf_map = true,
+        Meaning::Metrics => config.metrics = Some(value),
         Meaning::DumpMethod => {
             let method = value.to_string_lossy().into_owned();
             config.jit_dump = Some(Dump { method, parts: Parts::ALL, to: Stream::Stderr });

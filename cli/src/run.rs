@@ -7,15 +7,19 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
+use rowel_isolates::{ExitReason, Outcome, Permissions, Settings, Spawner};
 use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-use crate::{crash_report, signals};
+use crate::{crash_report, metrics, signals};
 
+/// How long isolates may take to end when the image has.
+const LONGEST_END: Duration = Duration::from_secs(2);
 /// Bits of the option for checking the heap: after full collections, and after scavenges.
 const LEAK_CHECK_FULL: u64 = 1;
 const LEAK_CHECK_SCAVENGES: u64 = 2;
@@ -33,24 +37,68 @@ const EDEN_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=256 << 20;
 pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
     let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let mut vm = open(path, config).map_err(|error| at(&error))?;
+    let process = std::process::id();
     let options = jit_options(config);
     if options.when == When::Off && options.shows_something() {
         tracing::warn!("there is no native code to be seen without --jit=on or --jit=always");
     }
+    let spawner = Spawner::new();
+    let isolate = spawner.adopt(&mut vm, None, &isolate_settings(path, &options));
     Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
-    let end = crash_report::guarded(|| {
+    let _told = match &config.metrics {
+        Some(wanted) => Some(metrics::serve(&spawner, wanted)?),
+        None => None,
+    };
+    let end = crash_report::guarded(|| -> Result<i32, String> {
         vm.resume_image().map_err(|error| at(&error))?;
         Ok(vm.run())
     });
-    match end {
+    let reason = match &end {
+        Ok(Ok(0)) => ExitReason::Normal,
+        Ok(Ok(code)) => ExitReason::Quit(*code),
+        Ok(Err(why)) => ExitReason::Fatal(why.clone()),
+        Err(breakdown) => ExitReason::Fatal(breakdown.why.clone()),
+    };
+    let ended_by_others = spawner.leave(&isolate, Outcome::without_value(reason));
+    let result = match end {
         Ok(code) => {
             rowel_plugins::flush_files(&mut vm);
+            if let (Some(why), Ok(_)) = (&ended_by_others, &code) {
+                eprintln!("rowel: {}", at(why));
+            }
             // What the system sees are the low eight bits.
             code.map(|code| ExitCode::from(code as u8))
         }
         Err(breakdown) => Err(at(&crash_report::report(&mut vm, &breakdown))),
+    };
+    // A process that the image has forked has none, whatever is noted.
+    if std::process::id() == process {
+        let left = spawner.end_all_within(LONGEST_END);
+        if left > 0 {
+            tracing::warn!("{left} isolate(s) did not end in time, and end with the process");
+        }
     }
+    result
+}
+
+/// The image is an isolate that may do everything, and whose children have native code as it has it. What tells
+/// of native code tells of the image's only.
+fn isolate_settings(path: &Path, options: &JitOptions) -> Settings {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let jit = JitOptions {
+        perf_map: false,
+        jitdump: None,
+        table: None,
+        json: None,
+        dump: None,
+        ..options.clone()
+    };
+    let jit_after = match options.when {
+        When::Always => Duration::ZERO,
+        _ => Settings::default().jit_after,
+    };
+    Settings { name, permissions: Permissions::ALL, jit, jit_after, ..Settings::default() }
 }
 
 /// Compile `method` of the image at `path`, which does not run, and dump what `config` asks for. Answers whether

@@ -17,7 +17,13 @@ use crate::vm::Vm;
 pub trait Keeper: Send + std::fmt::Debug {
     /// Look at the VM, and have it end if need be ([`Vm::end`]).
     fn attend(&mut self, vm: &mut Vm);
+
+    /// The VM is about to sleep: there may be no safepoint for long.
+    fn rest(&mut self, _vm: &mut Vm) {}
 }
+
+/// A VM without anything to do sleeps as long as this, unless something happens.
+pub const LONG_SLEEP: Duration = Duration::from_secs(3600);
 
 impl Vm {
     /// The VM is to end now, with this exit code, whatever the image thinks of it.
@@ -120,15 +126,12 @@ impl Vm {
     /// No process can run: sleep until something happens that may change that. The running process waits
     /// already. Answers false when the VM is to end instead.
     pub(crate) fn wait_for_work(&mut self) -> bool {
-        /// Nothing goes wrong when the sleep ends sooner than something happens.
-        const LONG: Duration = Duration::from_secs(3600);
         if self.root_has_ended() {
             self.leaving = true;
             return false;
         }
-        let start = Instant::now();
-        self.signals.sleep(self.timer.remaining().map_or(LONG, |left| left.min(LONG)));
-        self.idle += start.elapsed();
+        // Nothing goes wrong when the sleep ends sooner than something happens.
+        self.sleep(self.timer.remaining().map_or(LONG_SLEEP, |left| left.min(LONG_SLEEP)));
         if let Some(code) = self.signals.end() {
             self.end(code);
             return false;
@@ -137,6 +140,17 @@ impl Vm {
         self.signal_what_happened();
         self.nothing_runs = false;
         true
+    }
+
+    /// Sleep until something is asked for, at most `limit`; counted as idle.
+    pub(crate) fn sleep(&mut self, limit: Duration) {
+        if let Some(mut keeper) = self.keeper.take() {
+            keeper.rest(self);
+            self.keeper = Some(keeper);
+        }
+        let start = Instant::now();
+        self.signals.sleep(limit);
+        self.idle += start.elapsed();
     }
 
     /// Where the running frame would end if its operand stack were full.

@@ -155,6 +155,8 @@ pub struct TierFigures {
     pub used: u64,
     /// Units that have native code.
     pub units: u64,
+    /// How often native code has left because a guard failed.
+    pub leaves: u64,
     /// How often room was made by dropping native code.
     pub evictions: u64,
     /// How long that took.

@@ -150,6 +150,11 @@ impl Modules {
         let state = self.state.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
         state.downcast_mut().expect("kept under its own type")
     }
+
+    /// The same, where it has been used.
+    pub fn existing_state<T: Any + Send>(&self) -> Option<&T> {
+        self.state.get(&TypeId::of::<T>())?.downcast_ref()
+    }
 }
 
 impl fmt::Debug for Modules {

@@ -19,6 +19,8 @@ struct Shared {
     dump: AtomicBool,
     /// The exit code with which the VM is to end; 0 for going on.
     end: AtomicI32,
+    /// While the VM sleeps, the most nanoseconds that it will; else 0.
+    asleep: AtomicU64,
 }
 
 /// The VM's end.
@@ -84,8 +86,11 @@ impl Signals {
                 || self.end().is_some()
         };
         if pending.is_empty() && !flagged() {
+            let most = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).max(1);
+            self.shared.asleep.store(most, Ordering::Relaxed);
             // A spurious or early wake-up is harmless: the image asks again.
             drop(self.shared.woken.wait_timeout(pending, limit));
+            self.shared.asleep.store(0, Ordering::Relaxed);
         }
     }
 }
@@ -113,6 +118,12 @@ impl Signaller {
     pub fn end(&self, code: i32) {
         self.shared.end.store(code, Ordering::Relaxed);
         self.wake();
+    }
+
+    /// How long the VM sleeps at most, counted from when it began to; `None` when it does not sleep.
+    pub fn asleep(&self) -> Option<Duration> {
+        let most = self.shared.asleep.load(Ordering::Relaxed);
+        (most != 0).then(|| Duration::from_nanos(most))
     }
 
     /// Make the VM look up from its work, if it is at work.
@@ -148,6 +159,28 @@ mod tests {
         }
         thread.join().expect("no panic");
         assert_eq!(signals.take(), [3, 5]);
+        assert_eq!(signals.signaller().asleep(), None);
         assert_eq!(limit.load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn others_see_that_the_vm_sleeps() {
+        let signals = Signals::default();
+        let signaller = signals.signaller();
+        let watcher = std::thread::spawn(move || {
+            let most = loop {
+                match signaller.asleep() {
+                    Some(most) => break most,
+                    None => std::thread::yield_now(),
+                }
+            };
+            signaller.signal(1);
+            most
+        });
+        while !watcher.is_finished() {
+            signals.sleep(Duration::from_secs(5));
+            let _ = signals.take();
+        }
+        assert_eq!(watcher.join().expect("no panic"), Duration::from_secs(5));
     }
 }

@@ -47,6 +47,8 @@ pub struct Vm {
     pub(crate) nested: u32,
     /// How many calls of native code have not returned.
     pub(crate) native_calls: u32,
+    /// How often the interpreter has entered native code.
+    pub native_entries: u64,
     /// The frame whose native code waits for the innermost of them.
     pub(crate) waiting: Address,
     /// What left last, as the tier says; 0 when it has been told.
@@ -174,6 +176,7 @@ impl Vm {
             disturbed: false,
             nested: 0,
             native_calls: 0,
+            native_entries: 0,
             waiting: Address(0),
             left: 0,
             base: native_base,

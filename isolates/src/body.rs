@@ -9,14 +9,17 @@ use rowel_interpreter::primitives::vm_module;
 use rowel_interpreter::start::{CannotStart, Ended};
 use rowel_interpreter::timer::Timer;
 use rowel_interpreter::vm::Vm;
+use rowel_jit::{Tiered, When};
 use rowel_objmem::{Heap, Oop};
 
+use crate::channel_plugin;
 use crate::exit::ExitReason;
 use crate::isolate::{Isolate, Outcome, Shared};
 use crate::keeper::Keeper;
+use crate::message::Border;
 use crate::plugin;
 use crate::settings::Settings;
-use crate::spawner::{Registry, Spawner};
+use crate::spawner::{Registry, Spawner, grant};
 use crate::template::{About, Entry, Receiver, Template};
 use crate::value::Value;
 
@@ -45,6 +48,8 @@ pub(crate) struct Job {
     pub settings: Settings,
     /// What its image may start others from.
     pub template: Option<Template>,
+    /// What it knows of channels.
+    pub border: Border,
 }
 
 /// Run `job` to its end. A panic is an end like any other.
@@ -67,7 +72,7 @@ pub(crate) fn run(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> O
 }
 
 fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
-    let Job { source, start, settings, template: origin } = job;
+    let Job { source, start, settings, template: origin, border } = job;
     if settings.nice != 0 {
         // As with any preference, the system may know better.
         let _ = rustix::process::nice(settings.nice);
@@ -84,13 +89,24 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
     prepare(&mut vm, about, &settings);
     vm.timer = Timer::among(Arc::clone(&registry.alarms), vm.signals.signaller());
     let me = Isolate::new(Arc::clone(shared));
-    plugin::install(&mut vm, Spawner::of(registry), me, origin);
+    plugin::install(&mut vm, Spawner::of(registry), me, origin, &settings);
+    let own = vm.modules.state::<Border>();
+    *own = border;
+    grant(own, &settings);
     let keeper = Keeper::new(shared, &settings);
     shared.runs(vm.signals.signaller());
     if keeper.wants_ticks() {
         registry.ticker.add(shared.id, vm.signals.signaller());
     }
+    keeper.tell(&vm);
     vm.keeper = Some(Box::new(keeper));
+    if settings.jit.when == When::Always && settings.jit_after.is_zero() {
+        // Not at the first safepoint only.
+        let attached = Tiered::attach(&mut vm, settings.jit.clone());
+        if let Err(error) = attached {
+            return not_started(&error);
+        }
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| match start {
         Start::Rust(work) => work(&mut vm),
         Start::Entry(entry) => match enter(&mut vm, template.as_ref(), &entry, &settings) {
@@ -103,6 +119,9 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
         },
     }));
     rowel_plugins::flush_files(&mut vm);
+    if let Some(mut keeper) = vm.keeper.take() {
+        keeper.rest(&mut vm);
+    }
     match outcome {
         Ok(outcome) => outcome,
         Err(_) if vm.memory_used_up.get() => Outcome::without_value(ExitReason::OutOfMemory),
@@ -125,7 +144,7 @@ fn not_started(error: &dyn std::fmt::Display) -> Outcome {
 fn prepare(vm: &mut Vm, about: About, settings: &Settings) {
     let modules = rowel_plugins::MODULES.iter().copied();
     let allowed = modules.filter(|module| settings.permissions.allow(module.name));
-    let own = [vm_module::MODULE, plugin::MODULE];
+    let own = [vm_module::MODULE, plugin::MODULE, channel_plugin::MODULE];
     let allowed: Vec<Module> = own.into_iter().chain(allowed).collect();
     vm.modules.add(&allowed);
     vm.host.vm_path = about.vm_path;

@@ -44,6 +44,24 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
+    /// One word for the kind of reason.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ExitReason::Normal => "normal",
+            ExitReason::Quit(_) => "quit",
+            ExitReason::Terminated => "terminated",
+            ExitReason::Error(_) => "error",
+            ExitReason::Killed => "killed",
+            ExitReason::OutOfMemory => "out_of_memory",
+            ExitReason::OutOfTime => "out_of_time",
+            ExitReason::Fatal(_) => "fatal",
+            ExitReason::Panicked(_) => "panicked",
+            ExitReason::NotStarted(_) => "not_started",
+            ExitReason::Gone => "gone",
+            ExitReason::Linked(..) => "linked",
+        }
+    }
+
     /// Whether nothing went wrong: then isolates that are linked go on.
     pub fn is_normal(&self) -> bool {
         matches!(self, ExitReason::Normal | ExitReason::Quit(0))

@@ -3,13 +3,14 @@
 //! Must not know how it runs.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rowel_interpreter::signals::Signaller;
 
 use crate::exit::{ExitReason, Notice};
+use crate::seeing::{Figures, State as Seen};
 use crate::settings::{Permissions, Settings};
 use crate::spawner::IsolateId;
 use crate::value::Value;
@@ -49,7 +50,7 @@ pub(crate) struct Shared {
     pub name: String,
     pub permissions: Permissions,
     pub figures: Figures,
-    started: Instant,
+    pub started: Instant,
     traps_exits: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
@@ -65,17 +66,6 @@ struct State {
     notices: VecDeque<Notice>,
     /// The external semaphore to signal when there is a notice.
     notice_semaphore: Option<usize>,
-}
-
-/// What an isolate's thread tells of it now and then.
-#[derive(Debug, Default)]
-pub(crate) struct Figures {
-    pub old_bytes: AtomicU64,
-    pub scavenges: AtomicU64,
-    pub full_collections: AtomicU64,
-    pub collecting_nanoseconds: AtomicU64,
-    pub busy_nanoseconds: AtomicU64,
-    pub code_bytes: AtomicU64,
 }
 
 /// What is known of an isolate at a moment; of one that runs, as of its last safepoint.
@@ -156,6 +146,25 @@ impl Shared {
     pub(crate) fn set_outcome(&self, outcome: Outcome) {
         self.lock().outcome = Some(outcome);
         self.changed.notify_all();
+    }
+
+    /// How its VM is told something; `None` when it does not run yet or any more.
+    pub(crate) fn signaller(&self) -> Option<Signaller> {
+        self.lock().signaller.clone()
+    }
+
+    /// What it does now. Sleeps as `long` as this have no end of their own.
+    pub(crate) fn state_now(&self, long: Duration) -> Seen {
+        let state = self.lock();
+        match (&state.outcome, &state.signaller) {
+            (Some(outcome), _) => Seen::Ended(outcome.reason.clone()),
+            (None, None) => Seen::Starting,
+            (None, Some(signaller)) => match signaller.asleep() {
+                None => Seen::Running,
+                Some(most) if most < long => Seen::Sleeping,
+                Some(_) => Seen::Waiting,
+            },
+        }
     }
 
     pub(crate) fn traps_exits(&self) -> bool {
@@ -239,7 +248,7 @@ impl Isolate {
 
     /// How other threads tell its VM something; `None` when it does not run yet or any more.
     pub fn signaller(&self) -> Option<Signaller> {
-        self.0.lock().signaller.clone()
+        self.0.signaller()
     }
 
     /// Whether it is told of the ends of those that it is linked to, instead of ending with them.
@@ -265,18 +274,19 @@ impl Isolate {
 
     /// What is known of it.
     pub fn info(&self) -> Info {
-        let figures = &self.0.figures;
+        let figures = self.0.figures.load();
+        let collecting = figures.scavenging_nanoseconds + figures.full_nanoseconds;
         Info {
             id: self.0.id,
             name: self.0.name.clone(),
             age: self.0.started.elapsed(),
             lives: self.is_alive(),
-            old_bytes: figures.old_bytes.load(Relaxed),
-            scavenges: figures.scavenges.load(Relaxed),
-            full_collections: figures.full_collections.load(Relaxed),
-            collecting: Duration::from_nanos(figures.collecting_nanoseconds.load(Relaxed)),
-            busy: Duration::from_nanos(figures.busy_nanoseconds.load(Relaxed)),
-            code_bytes: figures.code_bytes.load(Relaxed),
+            old_bytes: figures.old_bytes,
+            scavenges: figures.scavenges,
+            full_collections: figures.full_collections,
+            collecting: Duration::from_nanos(collecting),
+            busy: Duration::from_nanos(figures.busy_nanoseconds),
+            code_bytes: figures.code_bytes,
         }
     }
 }

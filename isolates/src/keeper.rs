@@ -1,7 +1,6 @@
 //! What watches over an isolate's VM at its safepoints: its budgets, its native code, its figures.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use rowel_interpreter::attention;
@@ -38,6 +37,8 @@ impl Keeper {
     pub(crate) fn new(shared: &Arc<Shared>, settings: &Settings) -> Keeper {
         let jit =
             (settings.jit.when != When::Off).then(|| (settings.jit.clone(), settings.jit_after));
+        // Made before it starts.
+        let jit = jit.filter(|(jit, after)| jit.when != When::Always || !after.is_zero());
         Keeper {
             shared: Arc::clone(shared),
             time: settings.time,
@@ -58,25 +59,29 @@ impl Keeper {
         vm.end(ENDED);
     }
 
-    fn publish(&self, vm: &Vm, busy: Duration) {
-        let figures = &self.shared.figures;
-        let gc = &vm.heap.gc;
-        let old = vm.heap.old.total_bytes().saturating_sub(vm.heap.old.free_bytes());
-        let collecting = gc.times.full + gc.times.scavenges;
-        figures.old_bytes.store(old, Relaxed);
-        figures.scavenges.store(gc.scavenges, Relaxed);
-        figures.full_collections.store(gc.full_collections, Relaxed);
-        figures.collecting_nanoseconds.store(collecting.as_nanos() as u64, Relaxed);
-        figures.busy_nanoseconds.store(busy.as_nanos() as u64, Relaxed);
-        let code = vm.tier.as_ref().map_or(0, |tier| tier.figures().used);
-        figures.code_bytes.store(code, Relaxed);
+    /// One that watches only: without budgets, and native code is somebody else's business.
+    pub(crate) fn watching(shared: &Arc<Shared>) -> Keeper {
+        Keeper {
+            shared: Arc::clone(shared),
+            time: None,
+            jit: None,
+            before: thread_time(),
+            memory: 0,
+            full_collections: 0,
+        }
+    }
+
+    /// Tell how the isolate is. Answers the processor time that it has taken.
+    pub(crate) fn tell(&self, vm: &Vm) -> Duration {
+        let busy = thread_time().saturating_sub(self.before);
+        self.shared.figures.tell(vm, self.before, busy);
+        busy
     }
 }
 
 impl attention::Keeper for Keeper {
     fn attend(&mut self, vm: &mut Vm) {
-        let busy = thread_time().saturating_sub(self.before);
-        self.publish(vm, busy);
+        let busy = self.tell(vm);
         if vm.heap.gc.full_collections != self.full_collections {
             self.full_collections = vm.heap.gc.full_collections;
             if vm.heap.bytes_left() < self.memory / LEAST_LEFT_PART {
@@ -94,5 +99,9 @@ impl attention::Keeper for Keeper {
                 tracing::warn!("isolate {}: {error}", self.shared.id);
             }
         }
+    }
+
+    fn rest(&mut self, vm: &mut Vm) {
+        self.tell(vm);
     }
 }

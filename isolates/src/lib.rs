@@ -12,6 +12,7 @@
 //! | what an isolate's thread does | `body`, `keeper`, `ticker` |
 //! | what goes from one isolate to another | [`channel`] |
 //! | object graphs on their way | [`message`] |
+//! | what all of them do and take | [`seeing`] |
 //! | channels as primitives of the image | [`channel_plugin`] |
 //!
 //! An isolate has a heap in its own cage, a scheduler, a stack and native code of its own, on a thread
@@ -25,6 +26,7 @@ pub mod isolate;
 mod keeper;
 pub mod message;
 pub mod plugin;
+pub mod seeing;
 pub mod settings;
 pub mod spawner;
 pub mod template;

@@ -2,7 +2,10 @@
 //!
 //! An isolate is known by its number. Settings are an Array: name, most bytes of old space (or nil), most
 //! milliseconds of processor time (or nil), permissions (1 files, 2 sockets, 4 processes, 8 display; of
-//! these a child gets what its parent has). Must not know how isolates run.
+//! these a child gets what its parent has), priority (or nil), by how much the system is to prefer others (or
+//! nil), whether it traps exits, whether it is linked to this isolate, whether this isolate is told of its end
+//! (the monitor has the child's number), channels that it may ask for by name (an Array: name, channel, name, channel
+//! …). What is missing at the end is nil or false. Must not know how isolates run.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,10 +13,13 @@ use std::time::Duration;
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::{Module, NamedRow, Primitive, PrimitiveResult};
 use rowel_interpreter::vm::Vm;
+use rowel_jit::JitOptions;
 use rowel_objmem::Oop;
 
+use crate::channel::Channel;
 use crate::exit::{ExitReason, MonitorId, Notice};
 use crate::isolate::{ENDED, Isolate};
+use crate::message::{Border, Message};
 use crate::settings::{Permissions, Settings};
 use crate::spawner::{IsolateId, Spawner};
 use crate::template::{Entry, Template};
@@ -21,6 +27,17 @@ use crate::value::Value;
 
 /// The module.
 pub const MODULE: Module = Module { name: "IsolatesPlugin", rows: ROWS };
+
+/// Where settings have what.
+const PERMISSIONS: usize = 3;
+const PRIORITY: usize = 4;
+const NICE: usize = 5;
+const TRAPS_EXITS: usize = 6;
+const LINKED: usize = 7;
+const WATCHED: usize = 8;
+const CHANNELS: usize = 9;
+/// The system knows no more.
+const MOST_NICE: u64 = 19;
 
 const ROWS: &[NamedRow] = &[
     ("primitiveSelf", Primitive::Value(own_number)),
@@ -43,12 +60,17 @@ const ROWS: &[NamedRow] = &[
     ("primitiveTrapExits", Primitive::Value(trap_exits)),
     ("primitiveNoticeSemaphore", Primitive::Value(notice_semaphore)),
     ("primitiveNextNotice", Primitive::Value(next_notice)),
+    ("primitiveCores", Primitive::Value(cores)),
+    ("primitivePermissions", Primitive::Value(permissions)),
 ];
 
 /// What the plugin knows of the VM that it is in.
 #[derive(Debug, Default)]
 struct State {
     own: Option<(Spawner, Isolate)>,
+    /// What children get of it.
+    jit: JitOptions,
+    jit_after: Duration,
     /// What `boot` starts from.
     template: Option<Template>,
     /// Those that this image has started, until it forgets them.
@@ -59,10 +81,18 @@ struct State {
 }
 
 /// Tell the plugin in `vm` which isolate it is in.
-pub(crate) fn install(vm: &mut Vm, spawner: Spawner, me: Isolate, template: Option<Template>) {
+pub(crate) fn install(
+    vm: &mut Vm,
+    spawner: Spawner,
+    me: Isolate,
+    template: Option<Template>,
+    settings: &Settings,
+) {
     let state = vm.modules.state::<State>();
     state.own = Some((spawner, me));
     state.template = template;
+    state.jit = settings.jit.clone();
+    state.jit_after = settings.jit_after;
 }
 
 /// What isolates that the image of `vm` boots start from.
@@ -98,7 +128,9 @@ fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
     let Value::Array(fields) = Value::of(vm, vm.argument(index)) else {
         return Err(Failure::BadArgument);
     };
-    let mut settings = Settings::default();
+    let state = vm.modules.state::<State>();
+    let (jit, jit_after) = (state.jit.clone(), state.jit_after);
+    let mut settings = Settings { jit, jit_after, ..Settings::default() };
     let amount = |value: &Value| match value {
         Value::Nil => Ok(None),
         Value::Integer(amount) => {
@@ -108,6 +140,7 @@ fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
     };
     match fields.first() {
         Some(Value::String(name)) => settings.name.clone_from(name),
+        Some(Value::Bytes(name)) => settings.name = String::from_utf8_lossy(name).into_owned(),
         Some(Value::Nil) | None => {}
         Some(_) => return Err(Failure::BadArgument),
     }
@@ -115,15 +148,55 @@ fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
         settings.memory.max_old_bytes = bytes;
     }
     settings.time = fields.get(2).map_or(Ok(None), amount)?.map(Duration::from_millis);
-    let bits = fields.get(3).map_or(Ok(None), amount)?.unwrap_or(0);
-    let wanted = Permissions {
-        files: bits & 1 != 0,
-        sockets: bits & 2 != 0,
-        processes: bits & 4 != 0,
-        display: bits & 8 != 0,
-    };
-    settings.permissions = wanted.and(me.permissions());
+    let bits = fields.get(PERMISSIONS).map_or(Ok(None), amount)?.unwrap_or(0);
+    settings.permissions = Permissions::of_bits(bits).and(me.permissions());
+    if let Some(priority) = fields.get(PRIORITY).map_or(Ok(None), amount)? {
+        settings.priority = i64::try_from(priority).map_err(|_| Failure::BadArgument)?;
+    }
+    if let Some(nice) = fields.get(NICE).map_or(Ok(None), amount)? {
+        settings.nice = nice.min(MOST_NICE) as i32;
+    }
+    let flag = |index| fields.get(index) == Some(&Value::Boolean(true));
+    settings.traps_exits = flag(TRAPS_EXITS);
+    settings.linked_to = flag(LINKED).then(|| me.id());
+    settings.watched_by = flag(WATCHED).then(|| me.id());
+    if matches!(fields.get(CHANNELS), Some(Value::Array(_))) {
+        let array = vm.heap.fetch(vm.argument(index), CHANNELS);
+        settings.channels = channels(vm, vm.heap.follow(array))?;
+    }
     Ok(settings)
+}
+
+/// Names and channels by turns.
+fn channels(vm: &mut Vm, array: Oop) -> Result<Vec<(String, Channel<Message>)>, Failure> {
+    let slots: Vec<Oop> =
+        vm.heap.slots(array).iter().map(|word| vm.heap.follow(Oop(*word))).collect();
+    let mut channels = Vec::new();
+    for pair in slots.chunks(2) {
+        let [name, end] = pair else { return Err(Failure::BadArgument) };
+        let Value::String(name) = Value::of(vm, *name) else { return Err(Failure::BadArgument) };
+        let is_object = end.is_pointer() && vm.heap.format(*end).is_pointers();
+        if !is_object || vm.heap.slot_count(*end) == 0 {
+            return Err(Failure::BadArgument);
+        }
+        let handle = vm.heap.fetch(*end, 0).as_integer().ok_or(Failure::BadArgument)?;
+        let border = vm.modules.state::<Border>();
+        let channel = border.ports.channel(handle).cloned().ok_or(Failure::BadArgument)?;
+        channels.push((name, channel));
+    }
+    Ok(channels)
+}
+
+/// How many isolates can run at the same time.
+fn cores(vm: &mut Vm) -> PrimitiveResult {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    vm.integer_object(cores as i64)
+}
+
+/// What this isolate may do, as in settings.
+fn permissions(vm: &mut Vm) -> PrimitiveResult {
+    let bits = own(vm)?.1.permissions().bits();
+    vm.integer_object(bits as i64)
 }
 
 fn own_number(vm: &mut Vm) -> PrimitiveResult {
@@ -224,11 +297,14 @@ fn kill(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.receiver())
 }
 
-/// `exit: reason`: this isolate ends, for a reason in words; nil for a good end.
+/// `exit: reason`: this isolate ends, for a reason in words, a String or the bytes of UTF-8; nil for a good end,
+/// false when its process was terminated.
 fn exit(vm: &mut Vm) -> PrimitiveResult {
     let reason = match Value::of(vm, vm.argument(0)) {
         Value::Nil => ExitReason::Normal,
+        Value::Boolean(false) => ExitReason::Terminated,
         Value::String(words) => ExitReason::Error(words),
+        Value::Bytes(bytes) => ExitReason::Error(String::from_utf8_lossy(&bytes).into_owned()),
         _ => return Err(Failure::BadArgument),
     };
     own(vm)?.1.end(reason);
@@ -251,6 +327,10 @@ fn reason(reason: &ExitReason) -> Value {
         ExitReason::Normal => Value::Nil,
         other => Value::String(other.to_string()),
     }
+}
+
+fn kind(reason: &ExitReason) -> Value {
+    Value::String(reason.kind().into())
 }
 
 fn made(vm: &mut Vm, value: &Value) -> PrimitiveResult {
@@ -344,11 +424,13 @@ fn notice_semaphore(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.receiver())
 }
 
-/// The next notice: number, why (nil for a good end), monitor (nil for a link); nil when there is none.
+/// The next notice: number, why (nil for a good end), monitor (nil for a link), kind of reason; nil when there
+/// is none.
 fn next_notice(vm: &mut Vm) -> PrimitiveResult {
     let Some(Notice { isolate, reason: why, monitor }) = own(vm)?.1.next_notice() else {
         return Ok(vm.heap.nil());
     };
     let monitor = monitor.map_or(Value::Nil, |monitor| Value::Integer(monitor.0 as i64));
-    made(vm, &Value::Array(vec![Value::Integer(isolate.0 as i64), reason(&why), monitor]))
+    let number = Value::Integer(isolate.0 as i64);
+    made(vm, &Value::Array(vec![number, reason(&why), monitor, kind(&why)]))
 }

@@ -5,6 +5,10 @@ use std::time::Duration;
 use rowel_jit::JitOptions;
 use rowel_objmem::ChildSizes;
 
+use crate::channel::Channel;
+use crate::message::Message;
+use crate::spawner::IsolateId;
+
 /// What an isolate may do outside its own memory. What it may not do, its primitives fail to do, as where a
 /// VM lacks the plugin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +30,23 @@ impl Permissions {
     /// All.
     pub const ALL: Permissions =
         Permissions { files: true, sockets: true, processes: true, display: true };
+
+    /// As bits: 1 files, 2 sockets, 4 processes, 8 display.
+    pub fn bits(self) -> u64 {
+        let Permissions { files, sockets, processes, display } = self;
+        let bits = [files, sockets, processes, display].into_iter().enumerate();
+        bits.map(|(index, is_set)| u64::from(is_set) << index).sum()
+    }
+
+    /// Those of [`bits`](Self::bits).
+    pub fn of_bits(bits: u64) -> Permissions {
+        Permissions {
+            files: bits & 1 != 0,
+            sockets: bits & 2 != 0,
+            processes: bits & 4 != 0,
+            display: bits & 8 != 0,
+        }
+    }
 
     /// What both allow: a child gets what its parent grants and has.
     #[must_use]
@@ -71,6 +92,12 @@ pub struct Settings {
     pub jit_after: Duration,
     /// Whether it is told of the ends of isolates that it is linked to, instead of ending with them.
     pub traps_exits: bool,
+    /// The isolate that it is linked to from the start.
+    pub linked_to: Option<IsolateId>,
+    /// The isolate that is told of its end. The number of this monitor is that of the new isolate.
+    pub watched_by: Option<IsolateId>,
+    /// Channels that its image may ask for by name.
+    pub channels: Vec<(String, Channel<Message>)>,
     /// The image's arguments.
     pub arguments: Vec<String>,
 }
@@ -87,6 +114,9 @@ impl Default for Settings {
             jit: JitOptions::default(),
             jit_after: Duration::from_millis(20),
             traps_exits: false,
+            linked_to: None,
+            watched_by: None,
+            channels: Vec::new(),
             arguments: Vec::new(),
         }
     }

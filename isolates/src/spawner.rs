@@ -2,21 +2,25 @@
 //!
 //! Owns links and monitors. Must not know what an isolate does.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowel_interpreter::timer::Alarms;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
 
 use crate::body::{self, Job, Source, Start};
+use crate::channel_plugin;
 use crate::exit::{ExitReason, MonitorId, Notice};
 use crate::isolate::{Isolate, Outcome, Shared};
+use crate::keeper::Keeper;
+use crate::message::{Border, Origin};
 use crate::plugin;
+use crate::seeing::{IsolateRow, State, Totals};
 use crate::settings::Settings;
 use crate::template::{About, Entry, Template};
 use crate::ticker::Ticker;
@@ -44,9 +48,13 @@ pub struct SpawnError(#[from] std::io::Error);
 #[derive(Clone, Debug, Default)]
 pub struct Spawner(Arc<Registry>);
 
+/// So many that have ended are remembered.
+const MOST_REMEMBERED: usize = 100;
+
 /// What is known of all isolates of a spawner.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registry {
+    since: Instant,
     living: Mutex<Living>,
     next: AtomicU64,
     pub(crate) ticker: Ticker,
@@ -59,6 +67,39 @@ struct Living {
     isolates: HashMap<IsolateId, Arc<Shared>>,
     links: HashMap<IsolateId, HashSet<IsolateId>>,
     monitors: HashMap<IsolateId, Vec<(MonitorId, Watcher)>>,
+    /// Those that have ended last, latest first.
+    ended: VecDeque<IsolateRow>,
+    /// What those have done that have ended, and how many were started.
+    totals: Totals,
+}
+
+impl Default for Registry {
+    fn default() -> Registry {
+        Registry {
+            since: Instant::now(),
+            living: Mutex::default(),
+            next: AtomicU64::default(),
+            ticker: Ticker::default(),
+            alarms: Arc::default(),
+        }
+    }
+}
+
+impl Living {
+    fn start(&mut self, shared: &Arc<Shared>) {
+        self.isolates.insert(shared.id, Arc::clone(shared));
+        self.totals.started += 1;
+    }
+
+    /// Remember one that has ended.
+    fn end(&mut self, shared: &Shared, reason: &ExitReason) {
+        self.isolates.remove(&shared.id);
+        let row = IsolateRow::of(shared, State::Ended(reason.clone()));
+        self.totals.add(&row);
+        *self.totals.ended.entry(reason.kind()).or_default() += 1;
+        self.ended.truncate(MOST_REMEMBERED - 1);
+        self.ended.push_front(row);
+    }
 }
 
 /// Who is told.
@@ -123,7 +164,8 @@ impl Spawner {
         settings: Settings,
     ) -> Result<Isolate, SpawnError> {
         let source = Source::Template(template.clone());
-        self.start(Job { source, start, settings, template: Some(template.clone()) })
+        let (template, border) = (Some(template.clone()), template.border());
+        self.start(Job { source, start, settings, template, border })
     }
 
     /// Start an isolate that sees the heap of `vm` as it stands, and evaluates a block of it. To be called
@@ -142,7 +184,8 @@ impl Spawner {
         let start = Start::Block(block(vm), Vec::new());
         let source = Source::Forked(Box::new(heap), Box::new(About::of(vm)));
         let template = plugin::template_of(vm);
-        self.start(Job { source, start, settings, template })
+        let border = vm.modules.state::<Border>().for_copy();
+        self.start(Job { source, start, settings, template, border })
     }
 
     /// Make `vm`, which the caller runs, an isolate among the others: its image may start others, from
@@ -150,18 +193,27 @@ impl Spawner {
     pub fn adopt(&self, vm: &mut Vm, template: Option<Template>, settings: &Settings) -> Isolate {
         let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::new(Shared::new(id, settings));
-        self.0.lock().isolates.insert(id, Arc::clone(&shared));
+        self.0.lock().start(&shared);
         shared.runs(vm.signals.signaller());
-        vm.modules.add(&[plugin::MODULE]);
-        plugin::install(vm, self.clone(), Isolate::new(Arc::clone(&shared)), template);
+        let keeper = Keeper::watching(&shared);
+        keeper.tell(vm);
+        vm.keeper = Some(Box::new(keeper));
+        vm.modules.add(&[plugin::MODULE, channel_plugin::MODULE]);
+        let border = vm.modules.state::<Border>();
+        border.origin = Origin::new();
+        grant(border, settings);
+        plugin::install(vm, self.clone(), Isolate::new(Arc::clone(&shared)), template, settings);
         Isolate::new(shared)
     }
 
-    /// An adopted isolate has ended.
-    pub fn leave(&self, isolate: &Isolate, outcome: Outcome) {
+    /// An adopted isolate has ended. Answers why others had it end, if they did: that is told as its reason
+    /// then.
+    pub fn leave(&self, isolate: &Isolate, outcome: Outcome) -> Option<ExitReason> {
         let shared = isolate.shared();
-        drop(shared.take_end());
+        let end = shared.take_end();
+        let outcome = end.clone().map_or(outcome, Outcome::without_value);
         self.0.ended(shared, outcome);
+        end
     }
 
     pub(crate) fn of(registry: &Arc<Registry>) -> Spawner {
@@ -171,7 +223,7 @@ impl Spawner {
     fn start(&self, job: Job) -> Result<Isolate, SpawnError> {
         let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::new(Shared::new(id, &job.settings));
-        self.0.lock().isolates.insert(id, Arc::clone(&shared));
+        self.0.lock().enter(&shared, &job.settings);
         let (registry, mine) = (Arc::clone(&self.0), Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name(format!("isolate {id}"))
@@ -202,11 +254,40 @@ impl Spawner {
         all
     }
 
+    /// All that live.
+    pub(crate) fn living(&self) -> Vec<Arc<Shared>> {
+        self.0.lock().isolates.values().cloned().collect()
+    }
+
+    /// All that live, in the order of their starts; those that have ended last; what those have done that have
+    /// ended; and how long the spawner is there.
+    pub(crate) fn table(&self) -> (Vec<Arc<Shared>>, Vec<IsolateRow>, Totals, Duration) {
+        let living = self.0.lock();
+        let mut all: Vec<_> = living.isolates.values().cloned().collect();
+        let ended = living.ended.iter().cloned().collect();
+        let totals = living.totals.clone();
+        drop(living);
+        all.sort_by_key(|shared| shared.id);
+        (all, ended, totals, self.0.since.elapsed())
+    }
+
     /// Kill all that live, and wait until they have ended.
     pub fn end_all(&self) {
         let all = self.isolates();
         all.iter().for_each(Isolate::kill);
         all.iter().for_each(|isolate| drop(isolate.wait()));
+    }
+
+    /// As [`end_all`](Self::end_all), but wait at most so long. Answers how many have not ended by then.
+    pub fn end_all_within(&self, limit: Duration) -> usize {
+        let deadline = Instant::now() + limit;
+        let all = self.isolates();
+        all.iter().for_each(Isolate::kill);
+        let lives = |isolate: &&Isolate| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            isolate.wait_for(left).is_none()
+        };
+        all.iter().filter(lives).count()
     }
 
     /// Link two isolates: when one of them ends because something went wrong, the other one ends too, or,
@@ -259,13 +340,38 @@ impl Spawner {
     }
 }
 
+/// Let the image ask for the channels that it was given.
+pub(crate) fn grant(border: &mut Border, settings: &Settings) {
+    for (name, channel) in &settings.channels {
+        border.ports.grant(name, channel.clone());
+    }
+}
+
+impl Living {
+    /// A new isolate, linked and watched as its settings say before it can end.
+    fn enter(&mut self, shared: &Arc<Shared>, settings: &Settings) {
+        let id = shared.id;
+        self.start(shared);
+        if let Some(other) = settings.linked_to
+            && self.isolates.contains_key(&other)
+        {
+            self.links.entry(id).or_default().insert(other);
+            self.links.entry(other).or_default().insert(id);
+        }
+        if let Some(watcher) = settings.watched_by {
+            let monitor = (MonitorId(id.0), Watcher::Isolate(watcher));
+            self.monitors.entry(id).or_default().push(monitor);
+        }
+    }
+}
+
 impl Registry {
     fn lock(&self) -> MutexGuard<'_, Living> {
         self.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watch(&self, target: IsolateId, watcher: Watcher) -> MonitorId {
-        let monitor = MonitorId(self.next.fetch_add(1, Ordering::Relaxed));
+        let monitor = MonitorId(1 + self.next.fetch_add(1, Ordering::Relaxed));
         let mut living = self.lock();
         if living.isolates.contains_key(&target) {
             living.monitors.entry(target).or_default().push((monitor, watcher));
@@ -297,7 +403,7 @@ impl Registry {
         let id = shared.id;
         let reason = outcome.reason.clone();
         let mut living = self.lock();
-        living.isolates.remove(&id);
+        living.end(shared, &reason);
         let monitors = living.monitors.remove(&id).unwrap_or_default();
         let links = living.links.remove(&id).unwrap_or_default();
         for link in &links {
@@ -306,13 +412,14 @@ impl Registry {
             }
         }
         drop(living);
+        // Who learns of the end may rely on it that the links have done what they do.
+        for link in links {
+            self.linked_ended(id, link, &reason);
+        }
         shared.set_outcome(outcome);
         for (monitor, watcher) in monitors {
             let reason = reason.clone();
             self.tell(&watcher, Notice { isolate: id, reason, monitor: Some(monitor) });
-        }
-        for link in links {
-            self.linked_ended(id, link, &reason);
         }
     }
 

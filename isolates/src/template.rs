@@ -9,6 +9,7 @@ use rowel_interpreter::vm::Vm;
 use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
 use rowel_objmem::{ChildSizes, Heap, Oop};
 
+use crate::message::{Border, Origin};
 use crate::value::Value;
 
 /// Why there is no template.
@@ -30,6 +31,8 @@ pub struct Template(Arc<Inner>);
 struct Inner {
     heap: rowel_objmem::Template,
     about: About,
+    /// What the VM knew of channels.
+    border: Border,
     /// Entry points that were looked up: class and selector.
     known: Mutex<HashMap<(String, String), (Oop, Oop)>>,
 }
@@ -109,7 +112,10 @@ impl Template {
     /// When there is no memory; the VM goes on all the same.
     pub fn freeze(vm: &mut Vm) -> std::io::Result<Template> {
         let heap = vm.freeze_heap()?;
-        Ok(Template(Arc::new(Inner { heap, about: About::of(vm), known: Mutex::default() })))
+        let mut border = vm.modules.state::<Border>().for_copy();
+        border.origin = Origin::new();
+        let (about, known) = (About::of(vm), Mutex::default());
+        Ok(Template(Arc::new(Inner { heap, about, border, known })))
     }
 
     /// Bytes from the first object to the last.
@@ -119,6 +125,10 @@ impl Template {
 
     pub(crate) fn about(&self) -> &About {
         &self.0.about
+    }
+
+    pub(crate) fn border(&self) -> Border {
+        self.0.border.for_copy()
     }
 
     pub(crate) fn instantiate(&self, sizes: &ChildSizes) -> std::io::Result<Heap> {

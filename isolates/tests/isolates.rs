@@ -6,13 +6,15 @@ mod support;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use rowel_interpreter::vm::Vm;
 use rowel_isolates::{
-    Entry, ExitReason, Isolate, Outcome, Permissions, Settings, Spawner, Template, Value,
+    Entry, ExitReason, Isolate, MonitorId, Outcome, Permissions, Settings, Spawner, Template, Value,
 };
 use rowel_objmem::ChildSizes;
+use rowel_objmem::image::HeapOptions;
 use support::real_image;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
 
 /// The template of the real image, if there is one.
 fn template() -> Option<&'static Template> {
@@ -209,6 +211,78 @@ fn links_and_monitors_tell_of_ends() {
     drop(outcome(&five));
     spawner.end_all();
     assert_eq!(outcome(&three).reason, ExitReason::Killed);
+}
+
+#[test]
+fn no_end_is_missed_by_those_who_are_told_from_the_start() {
+    let Some(template) = template() else { return };
+    let spawner = Spawner::new();
+    let waiting = || source(&spawner, template, "Semaphore new wait", Settings::default());
+    let (parent, watcher) = (waiting(), waiting());
+    let settings = Settings {
+        linked_to: Some(parent.id()),
+        watched_by: Some(watcher.id()),
+        ..Settings::default()
+    };
+    let child = source(&spawner, template, "Smalltalk quitPrimitive: 3", settings);
+    assert_eq!(outcome(&child).reason, ExitReason::Quit(3));
+    let linked = ExitReason::Linked(child.id(), Box::new(ExitReason::Quit(3)));
+    assert_eq!(outcome(&parent).reason, linked);
+    let deadline = Instant::now() + LONG;
+    let notice = loop {
+        if let Some(notice) = watcher.next_notice() {
+            break notice;
+        }
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let monitor = Some(MonitorId(child.id().0));
+    assert_eq!(
+        (notice.isolate, notice.reason, notice.monitor),
+        (child.id(), ExitReason::Quit(3), monitor)
+    );
+    // Others do not end in time, and are told apart by that.
+    let slow = spawner.spawn_with(
+        template,
+        |_| {
+            std::thread::sleep(Duration::from_millis(300));
+            Outcome::normal(Value::Nil)
+        },
+        Settings::default(),
+    );
+    assert_eq!(spawner.end_all_within(Duration::from_millis(20)), 1);
+    assert_eq!(outcome(&watcher).reason, ExitReason::Killed);
+    drop(outcome(&slow.expect("an isolate")));
+    assert_eq!(spawner.end_all_within(LONG), 0);
+}
+
+#[test]
+fn an_adopted_vm_is_one_of_them() {
+    let Some(path) = real_image() else { return };
+    let spawner = Spawner::new();
+    let mut vm = Vm::open(path, &HeapOptions::default()).expect("an image");
+    let settings = Settings { name: "main".into(), ..Settings::default() };
+    let main = spawner.adopt(&mut vm, None, &settings);
+    assert_eq!(spawner.isolates().len(), 1);
+    assert!(main.is_alive() && main.name() == "main");
+    main.end(ExitReason::Error("enough".into()));
+    vm.resume_image().expect("a process");
+    assert_ne!(vm.run(), 0);
+    // What others have it end for counts, not what the VM then does.
+    let reason = spawner.leave(&main, Outcome::without_value(ExitReason::Quit(1)));
+    assert_eq!(reason, Some(ExitReason::Error("enough".into())));
+    assert_eq!(outcome(&main).reason, ExitReason::Error("enough".into()));
+    assert!(spawner.isolates().is_empty());
+}
+
+#[test]
+fn permissions_are_bits() {
+    for bits in 0..16 {
+        assert_eq!(Permissions::of_bits(bits).bits(), bits);
+    }
+    let (files, all) = (Permissions::of_bits(1), Permissions::of_bits(15));
+    assert!(files.files && !files.sockets && all == Permissions::ALL);
+    assert_eq!(files.and(Permissions::of_bits(3)), files);
 }
 
 /// Code that gives Object what calls the plugin, and waits for a child's answer.

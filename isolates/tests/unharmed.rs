@@ -1,33 +1,22 @@
 //! A child that overwrites everything leaves its parent and its siblings unharmed, bit for bit; and isolates
 //! that are killed while they do all sorts of things take nothing with them.
 
+#[path = "support/contents.rs"]
+mod contents;
 #[path = "../../objmem/tests/support/real_image.rs"]
 mod support;
 
 use std::time::Duration;
 
-use rowel_interpreter::start::Ended;
 use rowel_interpreter::vm::Vm;
 use rowel_isolates::{
     Entry, ExitReason, Isolate, Outcome, Settings, Spawner, Template, Value, run_root,
 };
 use rowel_jit::{JitOptions, When};
-use rowel_objmem::layout::special;
-use rowel_objmem::{ChildSizes, Heap, Oop};
-use support::real_image;
+use rowel_objmem::{ChildSizes, Oop};
 
-/// All words of all old objects.
-fn contents(heap: &Heap) -> Vec<u64> {
-    let mut words = Vec::new();
-    heap.each_object(|object| {
-        if !heap.is_young(object) {
-            words.extend([object.0, heap.header(object).0]);
-            let slots = 0..heap.slot_count(object) as usize;
-            words.extend(slots.map(|slot| heap.fetch(object, slot).0));
-        }
-    });
-    words
-}
+use contents::{KEPT, contents, evaluate};
+use support::real_image;
 
 /// Smalltalk code for the worst that a child can do, from what it survives to what it does not.
 const DESTROY: &str = "[
@@ -47,18 +36,6 @@ const DESTROY: &str = "[
     try value: [ Smalltalk keys do: [ :key | Smalltalk at: key put: nil ] ].
     Processor instVarAt: 1 put: nil.
     3 printString. Smalltalk garbageCollect ]";
-
-/// Evaluate `code`, the answer kept in a special object nobody else uses, and old.
-fn evaluate(vm: &mut Vm, code: &str) {
-    let compiler = vm.find_class("Compiler").expect("a compiler");
-    let selector = vm.find_selector(compiler, "evaluate:").expect("evaluate:");
-    let source = vm.string_object(code.as_bytes()).expect("memory");
-    vm.start(compiler, selector, &[source], 40).expect("a start");
-    let Ended::Returned(value) = vm.run_root() else { panic!("no answer") };
-    vm.heap.set_special(KEPT, value);
-}
-
-const KEPT: usize = special::SELECTOR_SISTA_TRAP;
 
 fn overwrite(vm: &mut Vm) -> Outcome {
     for object in vm.heap.all_objects() {

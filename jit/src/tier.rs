@@ -538,6 +538,7 @@ impl Tier for Tiered {
             budget: self.memory.budget() as u64,
             used: self.memory.used() as u64,
             units: self.units.count() as u64,
+            leaves: self.stats.leaves,
             evictions: self.stats.evictions,
             eviction_time: self.stats.eviction_time,
         }

@@ -95,6 +95,7 @@ impl Heap {
         self.gc.eden_after_full = self.nursery.eden.next;
         let taken = self.gc.times.end(start);
         self.gc.times.full += taken;
+        self.gc.times.longest_full = self.gc.times.longest_full.max(taken);
         Ok(())
     }
 

@@ -99,6 +99,10 @@ pub struct GcTimes {
     pub scavenges: Duration,
     /// Full collections, with all that is part of them.
     pub full: Duration,
+    /// The longest scavenge that was not part of a full collection.
+    pub longest_scavenge: Duration,
+    /// The longest full collection.
+    pub longest_full: Duration,
     /// Marking.
     pub marking: Duration,
     /// Sweeping.

@@ -52,6 +52,7 @@ impl Heap {
         let outcome = self.scavenge_with(roots, Tenure::ByAge);
         let taken = self.gc.times.end(start);
         self.gc.times.scavenges += taken;
+        self.gc.times.longest_scavenge = self.gc.times.longest_scavenge.max(taken);
         outcome
     }
 

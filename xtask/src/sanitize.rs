@@ -1,4 +1,4 @@
-//! `cargo xtask sanitize`: the tests that look for wrong uses of memory, each with the tool it needs.
+//! `cargo xtask sanitize`: the tests that look for wrong uses of memory and for races, each with the tool it needs.
 //!
 //! Owns which tests run under which tool. Must not know: what they test. Each builds into a directory of
 //! its own below `target/sanitize`.
@@ -11,15 +11,18 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 /// What AddressSanitizer needs to be told of the target.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The tools, in the order in which they run.
-const TOOLS: [&str; 3] = ["address", "miri", "valgrind"];
+const TOOLS: [&str; 4] = ["address", "thread", "miri", "valgrind"];
+/// Tests of isolates in which threads meet.
+const TESTS_OF_THREADS: [&str; 6] =
+    ["channels", "isolates", "messages", "seeing", "stress", "resources"];
 
 /// The command line of the task.
 pub fn command() -> Command {
-    Command::new("sanitize").about("Run tests under AddressSanitizer, Miri and Valgrind").arg(
+    Command::new("sanitize").about("Run tests under AddressSanitizer, ThreadSanitizer, Miri and Valgrind").arg(
         Arg::new("tool")
             .action(ArgAction::Append)
             .value_parser(TOOLS)
-            .help("What to run [default: all; the first two need a nightly toolchain]"),
+            .help("What to run [default: all; all but the last need a nightly toolchain, the second one its rust-src]"),
     )
 }
 
@@ -35,6 +38,7 @@ pub fn sanitize(root: &Path, options: &ArgMatches) -> Result<(), String> {
         let target = root.join("target/sanitize").join(tool);
         match tool {
             "address" => address(root, &target),
+            "thread" => thread(root, &target),
             "miri" => miri(root, &target),
             _ => valgrind(root, &target),
         }
@@ -49,6 +53,18 @@ fn address(root: &Path, target: &Path) -> Result<(), String> {
     let packages = ["-p", "rowel-objmem", "-p", "rowel-interpreter"];
     let mut cargo = cargo(root, target, &["+nightly", "test", "--target", TARGET]);
     cargo.args(packages).env("RUSTFLAGS", "-Zsanitizer=address");
+    run(cargo)
+}
+
+/// Isolates and their channels under ThreadSanitizer, with a standard library that it sees into. (It has to be told
+/// of each map that comes and goes, which it is when that is done by the C library.)
+fn thread(root: &Path, target: &Path) -> Result<(), String> {
+    let mut cargo = cargo(root, target, &["+nightly", "test", "-Zbuild-std", "--target", TARGET]);
+    cargo.args(["-p", "rowel-isolates"]);
+    for test in TESTS_OF_THREADS {
+        cargo.args(["--test", test]);
+    }
+    cargo.env("RUSTFLAGS", "-Zsanitizer=thread --cfg=rustix_use_libc");
     run(cargo)
 }
 

@@ -67,7 +67,10 @@ impl Place {
         let ((out, stdout), (err, stderr)) = (output("stdout"), output("stderr"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_rowel"));
         command.args(words).current_dir(self.path("")).stdin(stdin).stdout(out).stderr(err);
-        command.env("TMPDIR", self.path("")).env_remove("SQUEAK_IMAGE");
+        command
+            .env("TMPDIR", self.path(""))
+            .env_remove("SQUEAK_IMAGE")
+            .env_remove("XDG_RUNTIME_DIR");
         command.env("ROWEL_CACHE", self.path("cache"));
         Running { child: command.spawn().expect("rowel starts"), stdout, stderr }
     }

@@ -240,9 +240,7 @@ fn relinquish_processor(vm: &mut Vm) -> PrimitiveResult {
     let asked = Duration::from_micros(microseconds);
     let limit = vm.timer.remaining().map_or(asked, |remaining| remaining.min(asked));
     if !limit.is_zero() {
-        let start = Instant::now();
-        vm.signals.sleep(limit);
-        vm.idle += start.elapsed();
+        vm.sleep(limit);
     }
     vm.request_attention();
     Ok(vm.receiver())

@@ -108,6 +108,7 @@ impl Vm {
             self.disturbed = false;
         }
         self.native_calls += 1;
+        self.native_entries += 1;
         // SAFETY: the tier that made the code has given it for this entry and this layout of frames
         // (see `crate::native`); the frame is complete, and `self` is lent to the code for the call.
         let value = unsafe { trampolines.call(trampoline, self, fp.0, code, address) };

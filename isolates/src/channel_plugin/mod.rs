@@ -202,7 +202,10 @@ fn send(vm: &mut Vm) -> PrimitiveResult {
         Failure::BadArgument
     })?;
     match channel.try_send(message) {
-        Ok(()) => Ok(object),
+        Ok(()) => {
+            border.ports.sent += 1;
+            Ok(object)
+        }
         Err(NotSent::Full(_)) => Err(Failure::LimitExceeded),
         Err(NotSent::Closed(_)) => Err(Failure::Inappropriate),
     }
@@ -224,7 +227,10 @@ fn receive(vm: &mut Vm) -> PrimitiveResult {
         message = found.unwrap_or(Err(NotReceived::Empty));
     }
     match message {
-        Ok(message) => arrive(vm, handle, message, &[]),
+        Ok(message) => {
+            border.ports.received += 1;
+            arrive(vm, handle, message, &[])
+        }
         Err(NotReceived::Empty) => Err(Failure::NotFound),
         Err(NotReceived::Closed) => Err(Failure::Inappropriate),
     }

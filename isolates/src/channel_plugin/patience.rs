@@ -15,8 +15,8 @@ const SHORTEST: Duration = Duration::from_nanos(500);
 /// Looks between two looks at the clock.
 const BURST: u32 = 16;
 
-/// What was learnt.
-#[derive(Debug)]
+/// What was learnt. To make the first one takes dozens of microseconds, as the system is asked for its cores.
+#[derive(Clone, Debug)]
 pub(super) struct Patience {
     time: Duration,
 }

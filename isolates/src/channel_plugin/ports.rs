@@ -47,10 +47,16 @@ pub struct Ports {
     free: Vec<usize>,
     next_serial: i64,
     next_ticket: i64,
+    /// That of new ports, once there is one.
+    new_patience: Option<Patience>,
     /// How many ends there are when those that the image has lost are looked for.
     sweep_at: usize,
     /// Channels that the image may ask for by name.
     granted: BTreeMap<String, Channel<Message>>,
+    /// How many messages the image has sent.
+    pub sent: u64,
+    /// How many it has received.
+    pub received: u64,
 }
 
 /// Signals an external semaphore.
@@ -73,8 +79,11 @@ impl Default for Ports {
             free: Vec::new(),
             next_serial: (random >> (64 - SERIAL_BITS + 1)) as i64,
             next_ticket: 1,
+            new_patience: None,
             sweep_at: FEW,
             granted: BTreeMap::new(),
+            sent: 0,
+            received: 0,
         }
     }
 }
@@ -106,13 +115,9 @@ impl Ports {
         }
         self.next_serial = (self.next_serial + 1) & ((1 << SERIAL_BITS) - 1);
         let handle = (self.next_serial << INDEX_BITS) | index as i64;
-        self.ports[index] = Some(Port {
-            handle,
-            channel,
-            watches: Vec::new(),
-            pending: VecDeque::new(),
-            patience: Patience::default(),
-        });
+        let patience = self.new_patience.get_or_insert_with(Patience::default).clone();
+        let (watches, pending) = (Vec::new(), VecDeque::new());
+        self.ports[index] = Some(Port { handle, channel, watches, pending, patience });
         handle
     }
 
@@ -162,6 +167,29 @@ impl Ports {
     pub(super) fn ticket(&mut self) -> i64 {
         self.next_ticket += 1;
         self.next_ticket
+    }
+
+    /// The same handles for a copy of the heap that holds them. Nobody waits at those yet, and messages that
+    /// wait here for parts of them stay here.
+    pub(crate) fn for_copy(&self) -> Ports {
+        let copy = |port: &Port| Port {
+            handle: port.handle,
+            channel: port.channel.clone(),
+            watches: Vec::new(),
+            pending: VecDeque::new(),
+            patience: port.patience.clone(),
+        };
+        Ports {
+            ports: self.ports.iter().map(|port| port.as_ref().map(copy)).collect(),
+            free: self.free.clone(),
+            next_serial: self.next_serial,
+            next_ticket: self.next_ticket,
+            new_patience: self.new_patience.clone(),
+            sweep_at: self.sweep_at,
+            granted: self.granted.clone(),
+            sent: 0,
+            received: 0,
+        }
     }
 
     /// Whether there are so many that it is worth looking for those that the image has lost.

@@ -74,6 +74,17 @@ impl Default for Border {
 }
 
 impl Border {
+    /// That of a copy of the heap: it comes from the same template and holds the same ends of channels.
+    pub(crate) fn for_copy(&self) -> Border {
+        Border {
+            origin: self.origin.clone(),
+            most_words: self.most_words,
+            ports: self.ports.for_copy(),
+            channel_classes: self.channel_classes.clone(),
+            ..Border::default()
+        }
+    }
+
     /// Note that instances of the class are ends of channels.
     pub fn note_channel_class(&mut self, class: ClassIndex) {
         if self.channel_classes.insert(class) {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rowel_interpreter::signals::Signaller;
 use rowel_interpreter::vm::Vm;
 use rowel_isolates::channel::Channel;
 use rowel_isolates::channel_plugin;
@@ -14,21 +15,24 @@ use rowel_objmem::image::HeapOptions;
 
 use crate::real_image::real_image;
 
+/// How long an image may take to report something.
+const LIMIT: Duration = Duration::from_secs(30);
 /// What the image files in.
-const PACKAGE: &str = include_str!("../../smalltalk/Channels.st");
-/// And its tests.
-const TESTS: &str = include_str!("../../smalltalk/ChannelsTest.st");
-/// Files in what is beside the image, chunk by chunk, which is quicker than with all that Cuis does then,
-/// and saves it.
-const LOAD: &str = "
-Utilities classPool at: #AuthorName put: 'Test'; at: #AuthorInitials put: 'T'.
-#('Channels.st' 'ChannelsTest.st') do: [ :each |
-    (FileEntry withAbsolutePathName: '%PLACE%/', each) readStreamDo: [ :stream |
-        [ stream skipSeparators. stream atEnd ] whileFalse: [ stream compileNextChunk ]]].
-Smalltalk saveAndQuit";
-/// Runs the code; a problem goes to the test.
+const PACKAGES: [(&str, &str); 6] = [
+    ("Channels.st", include_str!("../../smalltalk/Channels.st")),
+    ("ChannelsTest.st", include_str!("../../smalltalk/ChannelsTest.st")),
+    ("Isolates.st", include_str!("../../smalltalk/Isolates.st")),
+    ("Parallel.st", include_str!("../../smalltalk/Parallel.st")),
+    ("Supervisors.st", include_str!("../../smalltalk/Supervisors.st")),
+    ("IsolatesTest.st", include_str!("../../smalltalk/IsolatesTest.st")),
+];
+/// Files them in and saves the image.
+const LOAD: &str = include_str!("../../smalltalk/load.st");
+/// Runs the code; a problem goes to the test. An image that does not know the author of a change asks for
+/// the name, and nobody would answer.
 const START: &str = "
 | report requests replies |
+Utilities classPool at: #AuthorName put: 'Test'; at: #AuthorInitials put: 'T'.
 report := Channel named: 'report'.
 [ %CODE% ]
     on: Error
@@ -46,14 +50,14 @@ pub fn image_with_package() -> Option<&'static Path> {
         std::env::set_current_dir(&place).expect("a directory");
         let making = place.join(format!("making-{}.image", std::process::id()));
         std::fs::copy(real_image()?, &making).expect("a copy");
-        for (name, text) in [("Channels.st", PACKAGE), ("ChannelsTest.st", TESTS)] {
+        for (name, text) in PACKAGES {
             std::fs::write(place.join(name), text).expect("a file");
         }
         let script = place.join("load.st");
-        let load = LOAD.replace("%PLACE%", &place.display().to_string());
-        std::fs::write(&script, load).expect("a file");
+        std::fs::write(&script, LOAD).expect("a file");
         let path = making.clone();
-        let thread = run(move || (open(&path, &script, &Origin::new(), &[], false), ()));
+        let thread =
+            run(move || (open(&path, &script, &["tests"], &Origin::new(), &[], false), ()));
         assert_eq!(thread.join().expect("no panic"), 0);
         let image = place.join("with-channels.image");
         std::fs::rename(&making, &image).expect("renamed");
@@ -67,6 +71,7 @@ fn run<K>(open: impl FnOnce() -> (Vm, K) + Send + 'static) -> JoinHandle<i32> {
     let body = move || {
         let (mut vm, _keep) = open();
         vm.resume_image().expect("a process");
+        show_stacks_if_it_takes_long(vm.signals.signaller());
         let code = vm.run();
         rowel_plugins::flush_files(&mut vm);
         code
@@ -74,10 +79,19 @@ fn run<K>(open: impl FnOnce() -> (Vm, K) + Send + 'static) -> JoinHandle<i32> {
     thread::Builder::new().stack_size(64 << 20).spawn(body).expect("a thread")
 }
 
+/// Where it hangs, before the test gives up waiting.
+fn show_stacks_if_it_takes_long(signaller: Signaller) {
+    thread::spawn(move || {
+        thread::sleep(LIMIT / 2);
+        signaller.dump();
+    });
+}
+
 /// A VM that runs a script.
 fn open(
     image: &Path,
     script: &Path,
+    words: &[&str],
     origin: &Origin,
     channels: &[(String, Channel<Message>)],
     jit: bool,
@@ -85,8 +99,9 @@ fn open(
     let mut vm = Vm::open(image, &HeapOptions::default()).expect("an image");
     vm.modules.add(rowel_plugins::MODULES);
     vm.modules.add(&[channel_plugin::MODULE]);
-    vm.host.image_arguments =
-        ["-e", "-s", &script.display().to_string()].map(str::to_owned).to_vec();
+    let script = script.display().to_string();
+    let words = ["-e", "-s", &script].into_iter().chain(words.iter().copied());
+    vm.host.image_arguments = words.map(str::to_owned).collect();
     let border: &mut Border = vm.modules.state();
     border.origin = origin.clone();
     for (name, channel) in channels {
@@ -118,14 +133,14 @@ pub fn start(
     let own = script.path().with_extension("image");
     std::fs::hard_link(image, &own).expect("a link");
     run(move || {
-        let vm = open(&own, script.path(), &origin, &channels, jit);
+        let vm = open(&own, script.path(), &[], &origin, &channels, jit);
         (vm, script)
     })
 }
 
 /// The next thing that an image reports.
 pub fn reported(report: &Channel<Message>) -> Value {
-    let deadline = std::time::Instant::now() + Duration::from_secs(100);
+    let deadline = std::time::Instant::now() + LIMIT;
     let message = report.receive(Some(deadline)).expect("a report in time");
     match Value::try_from(&message) {
         Ok(Value::String(text)) if text.starts_with(b"PROBLEM") => {
@@ -136,13 +151,14 @@ pub fn reported(report: &Channel<Message>) -> Value {
     }
 }
 
+/// What, how many messages, whether to be given as a rate, times.
+#[allow(dead_code, reason = "the tests do not measure")]
+pub type Measured = (&'static str, usize, bool, Vec<Duration>);
+
 /// Times of round trips, of integers one way, and of arrays one way, each `runs` times: what, how many
 /// messages, whether to be given as a rate, times.
 #[allow(dead_code, reason = "the tests do not measure")]
-pub fn images_measure(
-    runs: usize,
-    jit: bool,
-) -> Option<Vec<(&'static str, usize, bool, Vec<Duration>)>> {
+pub fn images_measure(runs: usize, jit: bool) -> Option<Vec<Measured>> {
     let image = image_with_package()?;
     let origin = Origin::new();
     let (requests, replies, report) =
