@@ -64,9 +64,7 @@ pub fn command() -> Command {
 pub fn stats(words: Vec<OsString>) -> ExitCode {
     match options::parse(words) {
         Ok(Request::Run(mut config)) => {
-            if config.jit == When::Off {
-                config.jit = When::On;
-            }
+            config.jit = config.jit.filter(|when| *when != When::Off).or(Some(When::On));
             config.jit_table = Some(Stream::Stdout);
             crate::run_image(&config)
         }
@@ -87,7 +85,7 @@ pub fn dump(arguments: &ArgMatches) -> ExitCode {
     let words: Vec<OsString> = arguments.get_many("words").into_iter().flatten().cloned().collect();
     let runs = !words.is_empty();
     let mut config = options::for_image(image, words);
-    config.jit = When::On;
+    config.jit = Some(When::On);
     config.jit_dump = Some(Dump { method: method.clone(), parts, to: Stream::Stdout });
     if runs { crate::run_image(&config) } else { compile_cold(&config, method) }
 }

@@ -81,7 +81,7 @@ impl Meaning {
             ),
             Meaning::Jit => (
                 "WHEN",
-                "Native code: on (for hot methods), always (for all that runs) or off, as by default: a preview",
+                "Native code: on (for hot methods, as by default), always (for all that runs) or off",
             ),
             Meaning::CodeSize => ("SIZE", "Native code at most (1m to 1g; 32m is usual)"),
             Meaning::JitLog => {
@@ -255,8 +255,8 @@ pub struct Config {
     pub leak_check: u64,
     /// Scavenge wherever that may happen.
     pub stress_scavenge: bool,
-    /// When methods get native code.
-    pub jit: When,
+    /// When methods get native code; where nothing is said, hot ones do.
+    pub jit: Option<When>,
     /// Bytes of native code, at most.
     pub code_bytes: Option<u64>,
     /// Tell of native code on stderr.
@@ -430,9 +430,9 @@ fn apply(
         }
         Meaning::Jit => {
             config.jit = match value.to_str() {
-                Some("off") => When::Off,
-                Some("on") => When::On,
-                Some("always") => When::Always,
+                Some("off") => Some(When::Off),
+                Some("on") => Some(When::On),
+                Some("always") => Some(When::Always),
                 _ => {
                     let known = "off, on, always";
                     return Err(OptionError::UnknownValue(word.to_owned(), value, known));
@@ -530,8 +530,8 @@ mod tests {
         assert_eq!(ci.vm_arguments, words("-vm-sound-null -vm-display-null"));
         assert_eq!(ci.image_arguments, words("-s f.st"));
         let native = run("--jit=always -codesize 2m c.image");
-        assert_eq!((native.jit, native.code_bytes), (When::Always, Some(2 << 20)));
-        assert_eq!(run("c.image").jit, When::Off);
+        assert_eq!((native.jit, native.code_bytes), (Some(When::Always), Some(2 << 20)));
+        assert_eq!(run("c.image").jit, None);
         let seen = run("--jit=on --jitdump=/tmp --jitdump c.image");
         assert_eq!(seen.jitdump, Some(".".into()));
         assert_eq!(run("--jitdump=/tmp c.image").jitdump, Some("/tmp".into()));

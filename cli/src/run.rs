@@ -38,13 +38,20 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
     let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let mut vm = open(path, config).map_err(|error| at(&error))?;
     let process = std::process::id();
-    let options = jit_options(config);
+    let mut options = jit_options(config);
     if options.when == When::Off && options.shows_something() {
         tracing::warn!("there is no native code to be seen without --jit=on or --jit=always");
     }
+    match Tiered::attach(&mut vm, options.clone()) {
+        // Nobody has asked for it.
+        Err(error) if config.jit.is_none() => {
+            tracing::info!("{error}: all code is interpreted");
+            options.when = When::Off;
+        }
+        outcome => outcome.map_err(|error| at(&error))?,
+    }
     let spawner = Spawner::new();
     let isolate = spawner.adopt(&mut vm, None, &isolate_settings(path, &options));
-    Tiered::attach(&mut vm, options).map_err(|error| at(&error))?;
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
     let _told = match &config.metrics {
         Some(wanted) => Some(metrics::serve(&spawner, wanted)?),
@@ -125,7 +132,7 @@ fn open(path: &Path, config: &Config) -> Result<Vm, String> {
 fn jit_options(config: &Config) -> JitOptions {
     let defaults = JitOptions::default();
     JitOptions {
-        when: config.jit,
+        when: config.jit.unwrap_or(When::On),
         budget: config.code_bytes.map_or(defaults.budget, |bytes| bytes as usize),
         log: config.jit_log,
         perf_map: config.perf_map,

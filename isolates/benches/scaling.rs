@@ -17,6 +17,8 @@ use rowel_isolates::{Isolate, Outcome, Settings, Spawner, Template, Value};
 use rowel_jit::{JitOptions, When};
 use rowel_objmem::ChildSizes;
 
+#[path = "support/macros.rs"]
+mod macros;
 #[path = "../../objmem/tests/support/real_image.rs"]
 mod real_image;
 mod support;
@@ -49,7 +51,7 @@ until := Time primLocalMicrosecondClock.
     ifFalse: [ answer printString ]";
 
 fn code(benchmark: &Benchmark) -> String {
-    let [class, selector, expected] = support::entry(benchmark);
+    let [class, selector, expected] = macros::entry(benchmark);
     let code = RUN.replace("%CLASS%", &class).replace("%SELECTOR%", &selector);
     let code = code.replace("%EXPECTED%", &expected);
     let code = code.replace("%WARM%", &WARM_UP.as_micros().to_string());
@@ -111,7 +113,7 @@ fn processes(benchmark: &Benchmark) -> f64 {
 
 /// Be one of those processes.
 fn measure_for_another(image: &Path, benchmark: &Benchmark) {
-    let template = support::template(image, std::slice::from_ref(benchmark));
+    let template = macros::template(image, std::slice::from_ref(benchmark));
     println!("ready");
     std::io::stdin().read_line(&mut String::new()).expect("a word");
     println!("{}", isolates(&template, benchmark, 1));
@@ -130,7 +132,7 @@ fn main() {
     }
     let words = if words.is_empty() { USUAL.map(str::to_owned).to_vec() } else { words };
     let benchmarks = suite::select(&words).expect("benchmarks");
-    let template = support::template(image, &benchmarks);
+    let template = macros::template(image, &benchmarks);
     println!(
         "{} processors; load {}",
         std::thread::available_parallelism().map_or(0, usize::from),

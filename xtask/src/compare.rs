@@ -155,7 +155,7 @@ fn machines(
     let rowel = given("rowel").map_or_else(|| build(root), Ok)?;
     let peer_options = options.get_one::<String>("peer-options").map_or("", String::as_str);
     Ok([
-        machine("rowel", rowel, "")?,
+        machine("rowel", rowel, "--jit=off")?,
         machine("peer", given("peer").unwrap_or_default(), peer_options)?,
     ])
 }

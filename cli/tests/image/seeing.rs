@@ -87,7 +87,7 @@ fn figures_on_stderr_and_none_without_native_code() {
     let outcome = run(&place, &["--jit=on", "--jit-stats"]);
     assert!(outcome.stderr.contains("found running: native code "), "{outcome:?}");
     assert!(!outcome.stdout.contains("native code"), "{outcome:?}");
-    let outcome = run(&place, &["--jit-stats"]);
+    let outcome = run(&place, &["--jit=off", "--jit-stats"]);
     assert!(outcome.stderr.contains("without --jit=on"), "{outcome:?}");
     let words = ["--jit=on", "--jit-stats=no/such/place", "c.image"];
     place.run(&words).assert_refused("no/such/place");

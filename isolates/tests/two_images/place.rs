@@ -165,11 +165,12 @@ pub fn images_measure(runs: usize, jit: bool) -> Option<Vec<Measured>> {
         (Channel::bounded(1024), Channel::bounded(1024), Channel::bounded(64));
     let names = [("requests", &requests), ("replies", &replies), ("report", &report)];
     let echo = "
+        | n |
         requests := Channel named: 'requests'. replies := Channel named: 'replies'.
-        [ | n | (n := requests receive) > 0 ] whileTrue: [
+        [ requests receive > 0 ] whileTrue: [
             n := requests receive.
             n timesRepeat: [ replies send: requests receive ]].
-        [ | n | (n := requests receive) > 0 ] whileTrue: [
+        [ (n := requests receive) > 0 ] whileTrue: [
             n timesRepeat: [ requests receive ]. replies send: 0 ]";
     let ask = "
         | time counts array |
