@@ -20,28 +20,31 @@ impl Heap {
         self.old.free.add(start, bytes);
     }
 
-    /// Write what makes the `bytes` bytes at `start` a free chunk. Writes a word only where it
-    /// changes, so that untouched boot pages stay shared.
+    /// Write what makes the `bytes` bytes at `start` a free chunk. In the boot region it
+    /// writes a word only where that changes, so that untouched pages stay shared.
     pub(crate) fn write_chunk_header(&self, start: u64, bytes: u64) {
         let class = ClassIndex(FREE_CHUNK_CLASS_INDEX);
         let mut at = start;
         let mut slots = bytes / WORD - 1;
         if slots >= OVERFLOW_SLOTS {
             slots -= 1;
-            self.write_if_changed(at, OVERFLOW_SLOTS << SLOTS_SHIFT | slots & OVERFLOW_COUNT_MASK);
+            self.write_chunk_word(at, OVERFLOW_SLOTS << SLOTS_SHIFT | slots & OVERFLOW_COUNT_MASK);
             at += WORD;
             if slots < OVERFLOW_SLOTS {
                 // The count alone would say that there is no overflow word.
                 let header = Header::new(OVERFLOW_SLOTS, Format::WORDS_64, class).0;
-                self.write_if_changed(at, header);
+                self.write_chunk_word(at, header);
                 return;
             }
         }
-        self.write_if_changed(at, Header::new(slots, Format::WORDS_64, class).0);
+        self.write_chunk_word(at, Header::new(slots, Format::WORDS_64, class).0);
     }
 
-    fn write_if_changed(&self, at: u64, word: u64) {
-        if self.memory.load(Address(at)) != word {
+    fn write_chunk_word(&self, at: u64, word: u64) {
+        // A fresh page of private space that is read before it is written has to be given twice, and the
+        // second time all processors are told.
+        let is_shared = at < self.boot.end;
+        if !is_shared || self.memory.load(Address(at)) != word {
             self.memory.store(Address(at), word);
         }
     }
