@@ -192,7 +192,8 @@ fn parameters_tell_the_image() {
             outcome.printed().lines().map(|line| line.parse().ok()).collect();
         <[Option<u64>; 4]>::try_from(lines).unwrap_or_else(|_| panic!("{outcome:?}"))
     };
-    assert_eq!(told(&[]), [Some(0), None, None, Some(0)]);
+    assert_eq!(told(&["--jit=off"]), [Some(0), None, None, Some(0)]);
+    assert_eq!(told(&[])[0], Some(32 << 20));
     let [budget, evictions, milliseconds, units] = told(&["--jit=always", "-codesize", "4m"]);
     assert_eq!(budget, Some(4 << 20));
     assert!(evictions > Some(0) && milliseconds.is_some() && units > Some(0));
