@@ -27,7 +27,7 @@ use crate::profile::{Profile, Site};
 use crate::recording::Recording;
 use crate::records::{Gone, Record};
 use crate::sampler::Sampler;
-use crate::stats::Stats;
+use crate::stats::{Pause, Stats};
 use crate::stubs::StubSet;
 use crate::units::{Compiled, Units};
 use crate::worker::{self, Worker};
@@ -181,9 +181,9 @@ impl Tiered {
         if self.stubs.is_none() || is_busy || self.is_waiting(unit) {
             return None;
         }
-        let start = Instant::now();
+        let pause = Pause::start();
         let outcome = self.try_compile(vm, unit);
-        self.stats.pause(start.elapsed());
+        self.stats.end(pause);
         match outcome {
             Ok(address) => address,
             Err(error) => {
@@ -299,7 +299,7 @@ impl Tiered {
     /// Take what the other thread has done.
     fn take_done(&mut self) {
         while let Some(done) = self.worker.as_mut().and_then(Worker::take) {
-            let start = Instant::now();
+            let pause = Pause::start();
             // It may no longer be wanted.
             let Some(waiting) = self.waiting.remove(&done.number) else {
                 self.stats.time += done.time;
@@ -311,7 +311,7 @@ impl Tiered {
             if let Err(error) = placed {
                 self.refuse(unit, &error);
             }
-            self.stats.pause(start.elapsed());
+            self.stats.end(pause);
         }
     }
 
@@ -498,11 +498,11 @@ impl Tier for Tiered {
         }
         if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
-            let start = Instant::now();
+            let (pause, start) = (Pause::start(), Instant::now());
             self.stats.evictions += 1;
             self.forget(Gone::Evicted, |_, _| true);
             self.stats.eviction_time += start.elapsed();
-            self.stats.pause(start.elapsed());
+            self.stats.end(pause);
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -510,7 +510,7 @@ impl Tier for Tiered {
     }
 
     fn flushed(&mut self, what: Flushed) {
-        let start = Instant::now();
+        let pause = Pause::start();
         tracing::trace!(?what, "flushed");
         self.stats.flushes += 1;
         match what {
@@ -529,7 +529,7 @@ impl Tier for Tiered {
                 });
             }
         }
-        self.stats.pause(start.elapsed());
+        self.stats.end(pause);
     }
 
     fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
