@@ -3,6 +3,8 @@
 //! Owns: the types that the readers of Tonel and of chunk files answer and that the image builder takes.
 //! Must not know: the formats; what a method's text means.
 
+pub mod chunk;
+
 use std::path::PathBuf;
 
 /// All that a package (a folder of Tonel files, or one chunk file) defines.
