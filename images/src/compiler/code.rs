@@ -12,6 +12,12 @@ use num_bigint::BigInt;
 pub trait Scope {
     /// What `name` is, or nothing when it is undeclared (which is an error).
     fn variable(&self, name: &str) -> Option<Variable>;
+
+    /// Whether receivers may be contexts, whose variables may be in a frame: the bytecodes that look are used for all
+    /// of them then.
+    fn receiver_may_be_context(&self) -> bool {
+        false
+    }
 }
 
 /// A variable outside of the method.
@@ -138,7 +144,14 @@ pub enum Literal {
     Integer(BigInt),
     /// A float.
     Float(f64),
-    /// `numerator / 10^scale` written with `s`: `3.14s2`. The numerator is the value times `10^digits`.
+    /// A fraction in lowest terms, written with a negative exponent: `1e-2`. The denominator is above 1.
+    Fraction {
+        /// Its numerator.
+        numerator: BigInt,
+        /// Its denominator.
+        denominator: BigInt,
+    },
+    /// A decimal with a fixed number of digits: `3.14s2`; the value is a fraction in lowest terms.
     ScaledDecimal {
         /// The value's numerator.
         numerator: BigInt,
