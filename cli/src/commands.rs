@@ -11,8 +11,19 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// The words that name a subcommand when they come first.
-pub const SUBCOMMANDS: &[&str] =
-    &["run", "image", "fetch", "demo", "bench", "jit", "top", "completions", "man", "help"];
+pub const SUBCOMMANDS: &[&str] = &[
+    "run",
+    "build",
+    "image",
+    "fetch",
+    "demo",
+    "bench",
+    "jit",
+    "top",
+    "completions",
+    "man",
+    "help",
+];
 
 /// What `rowel --version` prints.
 pub const VERSION: &str = concat!(
@@ -92,6 +103,7 @@ pub fn command() -> Command {
         )
         .after_help(sections_as_text())
         .subcommand(run_command())
+        .subcommand(crate::build::command())
         .subcommand(image_command())
         .subcommand(
             Command::new("fetch")

@@ -5,6 +5,7 @@
 //! spelled (`options`), how images are fetched (`fetch`).
 
 mod bench;
+mod build;
 mod commands;
 mod crash_report;
 mod demo;
@@ -89,6 +90,7 @@ fn subcommand() -> ExitCode {
             _ => fail("rowel jit --help lists the tasks"),
         },
         Some(("top", arguments)) => top::run(arguments).unwrap_or_else(fail),
+        Some(("build", arguments)) => build::run(arguments).unwrap_or_else(fail),
         Some(("bench", arguments)) => bench::run(arguments).unwrap_or_else(fail),
         Some(("demo", _)) => match demo::run() {
             Ok(text) => written(write!(io::stdout(), "{text}")),

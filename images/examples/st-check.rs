@@ -4,14 +4,14 @@
 //! V3PlusClosures, with `--list SELECTOR` the code of the methods of that name is listed.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rowel_bytecode::{BytecodeSet, disassemble};
 use rowel_images::compiler::{
     BindingKey, BlockCode, Literal, Scope, Variable, compile_doit, compile_method,
 };
-use rowel_images::source::{ClassSource, MethodSource, PackageSource};
+use rowel_images::source::{self, ClassSource, MethodSource, PackageSource, SourceError};
 
 /// What is known of the classes by their names.
 type Classes = HashMap<String, ClassSource>;
@@ -133,28 +133,12 @@ impl Check {
     }
 }
 
-fn read(paths: &[PathBuf]) -> Result<Vec<PackageSource>, String> {
+fn read(paths: &[PathBuf]) -> Result<Vec<PackageSource>, SourceError> {
     let mut out = Vec::new();
     for path in paths {
-        out.extend(read_path(path)?);
+        out.extend(source::read(path)?);
     }
     Ok(out)
-}
-
-fn read_path(path: &Path) -> Result<Vec<PackageSource>, String> {
-    let shown = |error: std::io::Error| format!("{}: {error}", path.display());
-    if path.is_dir() {
-        let mut inside: Vec<PathBuf> = std::fs::read_dir(path)
-            .map_err(shown)?
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.is_dir() || path.extension().is_some_and(|it| it == "st"))
-            .collect();
-        inside.sort();
-        return read(&inside);
-    }
-    let bytes = std::fs::read(path).map_err(shown)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(vec![rowel_images::source::chunk::read(&text, path)])
 }
 
 fn main() -> ExitCode {

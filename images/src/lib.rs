@@ -4,5 +4,6 @@
 //! literals and bytecodes ([`compiler`]).
 //! Must not know: the interpreter. A build script uses this crate.
 
+pub mod builder;
 pub mod compiler;
 pub mod source;

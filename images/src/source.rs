@@ -4,8 +4,14 @@
 //! Must not know: the formats; what a method's text means.
 
 pub mod chunk;
+mod ston;
+pub mod tonel;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How the names of chunk files end that are packages of a folder; others may be scripts.
+const CHUNK_FILES: [&str; 2] = [".pck.st", ".cs.st"];
 
 /// All that a package (a folder of Tonel files, or one chunk file) defines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,4 +113,69 @@ pub struct DoItSource {
     pub path: PathBuf,
     /// The line of the file where `source` starts, from 1.
     pub line: u32,
+}
+
+/// What is wrong with a source file, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{line}: {message}", path.display())]
+pub struct SourceError {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+impl SourceError {
+    fn of_file(path: &Path, message: impl ToString) -> Self {
+        Self { path: path.to_owned(), line: 1, message: message.to_string() }
+    }
+}
+
+/// The packages at `path`: one in a folder that has a `package.st`, else those of the folders in it, by name.
+///
+/// # Errors
+/// When something cannot be read, or there is no package.
+pub fn read(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
+    let packages = packages_in(path)?;
+    if packages.is_empty() {
+        return Err(SourceError::of_file(path, "there is no package here"));
+    }
+    Ok(packages)
+}
+
+fn packages_in(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
+    if path.is_file() {
+        return Ok(vec![chunk::read(&text_of(path)?, path)]);
+    }
+    if path.join(tonel::PACKAGE_FILE).is_file() {
+        return Ok(vec![tonel::read_package(path)?]);
+    }
+    let mut packages = Vec::new();
+    for entry in sorted_entries(path)? {
+        if entry.is_dir() || CHUNK_FILES.iter().any(|end| entry.to_string_lossy().ends_with(end)) {
+            packages.extend(packages_in(&entry)?);
+        }
+    }
+    Ok(packages)
+}
+
+/// What is in a folder, by name, without what is hidden.
+fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let failed = |error: std::io::Error| SourceError::of_file(folder, error);
+    let entries: Result<Vec<_>, _> = fs::read_dir(folder).map_err(failed)?.collect();
+    let is_hidden = |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(b".");
+    let mut names: Vec<_> =
+        entries.map_err(failed)?.iter().map(|entry| entry.file_name()).collect();
+    names.retain(|name| !is_hidden(name));
+    names.sort();
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+fn text_of(path: &Path) -> Result<String, SourceError> {
+    let bytes = fs::read(path).map_err(|error| SourceError::of_file(path, error))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| SourceError::of_file(path, "the file is not UTF-8"))?;
+    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
