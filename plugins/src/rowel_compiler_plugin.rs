@@ -51,6 +51,8 @@ mod kind {
     pub const BLOCK: u8 = 3;
     /// `{ numerator. denominator. scale }`.
     pub const SCALED_DECIMAL: u8 = 4;
+    /// `{ numerator. denominator }`.
+    pub const FRACTION: u8 = 5;
 }
 
 /// Slot of a dictionary that holds its associations.
@@ -252,6 +254,10 @@ impl Pieces<'_> {
                 Ok((kind::ARRAY, self.vm.array_object(&elements)?))
             }
             Literal::Block(block) => Ok((kind::BLOCK, self.block(block)?)),
+            Literal::Fraction { numerator, denominator } => {
+                let parts = [self.integer(numerator)?, self.integer(denominator)?];
+                Ok((kind::FRACTION, self.vm.array_object(&parts)?))
+            }
             Literal::ScaledDecimal { numerator, denominator, scale } => {
                 let numerator = self.integer(numerator)?;
                 let denominator = self.integer(denominator)?;

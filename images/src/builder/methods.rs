@@ -3,6 +3,7 @@
 //! A method's last two literals are its `AdditionalMethodState` and the association of its class; a block's last one
 //! is the code around it. Facts of the header: `StackInterpreter class>>#initializeMethodIndices`.
 
+use num_bigint::BigInt;
 use rowel_bytecode::BytecodeSet;
 use rowel_objmem::{Format, Oop};
 
@@ -174,10 +175,11 @@ impl Maker<'_, '_> {
         Ok(match literal {
             Literal::Integer(value) => self.objects.integer(value)?,
             Literal::Float(value) => self.objects.float(*value)?,
+            Literal::Fraction { numerator, denominator } => self.fraction(numerator, denominator)?,
             Literal::ScaledDecimal { numerator, denominator, scale } => {
-                let numerator = self.objects.integer(numerator)?;
-                let denominator = self.objects.integer(denominator)?;
-                self.scaled_decimal(numerator, denominator, *scale)?
+                let fraction = self.fraction(numerator, denominator)?;
+                let scale = Oop::small_integer(i64::from(*scale));
+                self.objects.with("ScaledDecimal", &[("fraction", fraction), ("scale", scale)])?
             }
             Literal::Character(value) => Oop::character(u32::from(*value)),
             Literal::String(text) => self.objects.string(text)?,
@@ -214,27 +216,14 @@ impl Maker<'_, '_> {
         })
     }
 
-    /// A ScaledDecimal: a fraction and a scale.
-    fn scaled_decimal(
-        &mut self,
-        numerator: Oop,
-        denominator: Oop,
-        scale: u32,
-    ) -> Result<Oop, BuildError> {
-        let class = "ScaledDecimal";
-        let made = self.objects.instance(class, 0)?;
-        let one = Oop::small_integer(1);
-        let fraction = if denominator == one {
-            numerator
-        } else {
-            let parts = [("numerator", numerator), ("denominator", denominator)];
-            self.objects.with("Fraction", &parts)?
-        };
-        self.objects.set_if_there(made, class, "fraction", fraction)?;
-        self.objects.set_if_there(made, class, "numerator", numerator)?;
-        self.objects.set_if_there(made, class, "denominator", denominator)?;
-        self.objects.set(made, class, "scale", Oop::small_integer(i64::from(scale)))?;
-        Ok(made)
+    /// A Fraction in lowest terms, or an Integer.
+    fn fraction(&mut self, numerator: &BigInt, denominator: &BigInt) -> Result<Oop, BuildError> {
+        let numerator = self.objects.integer(numerator)?;
+        let denominator = self.objects.integer(denominator)?;
+        if denominator == Oop::small_integer(1) {
+            return Ok(numerator);
+        }
+        self.objects.with("Fraction", &[("numerator", numerator), ("denominator", denominator)])
     }
 
     /// What a method knows of itself.

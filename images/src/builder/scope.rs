@@ -8,6 +8,9 @@ use crate::compiler::{BindingKey, Scope, Variable};
 /// Globals that are not classes.
 pub const GLOBALS: &[&str] = &["Smalltalk", "Processor", "Transcript"];
 
+/// The class whose instances may be frames.
+const CONTEXT_CLASS: &str = "Context";
+
 /// The names that the methods of one side of a class see.
 #[derive(Clone, Copy, Debug)]
 pub struct ClassScope<'p> {
@@ -25,6 +28,14 @@ impl Scope for ClassScope<'_> {
             .or_else(|| self.class_variable(name))
             .or_else(|| self.pool_variable(name))
             .or_else(|| self.global(name))
+    }
+
+    fn receiver_may_be_context(&self) -> bool {
+        let below = |name: &str| {
+            let context = self.plan.find(CONTEXT_CLASS);
+            context.is_some_and(|context| self.plan.chain(context).any(|class| class.source.name == name))
+        };
+        !self.class_side && below(&self.plan.classes[self.class].source.name)
     }
 }
 
