@@ -147,7 +147,8 @@ pub fn read(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
 
 fn packages_in(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
     if path.is_file() {
-        return Ok(vec![chunk::read(&text_of(path)?, path)]);
+        let bytes = fs::read(path).map_err(|error| SourceError::of_file(path, error))?;
+        return Ok(vec![chunk::read(&chunk::decode(bytes), path)]);
     }
     if path.join(tonel::PACKAGE_FILE).is_file() {
         return Ok(vec![tonel::read_package(path)?]);

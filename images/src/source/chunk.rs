@@ -26,6 +26,13 @@ pub fn read(text: &str, path: &Path) -> PackageSource {
     reader.package
 }
 
+/// The text of a chunk file: UTF-8, or Latin-1 where it is not that, as older systems have written.
+#[must_use]
+pub fn decode(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| error.as_bytes().iter().map(|&byte| char::from(byte)).collect())
+}
+
 /// A piece of the file.
 struct Chunk {
     text: String,
@@ -72,9 +79,7 @@ impl Chunks<'_> {
             };
             text.push_str(&rest[..length]);
             self.at += length + 1;
-            // The first one may end an empty chunk, and the next begin a preamble.
-            let is_doubled = !text.is_empty() && self.text[self.at..].starts_with('!');
-            if !is_doubled {
+            if !self.text[self.at..].starts_with('!') {
                 break;
             }
             text.push('!');
