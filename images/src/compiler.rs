@@ -5,7 +5,7 @@
 //! Must not know: objects; names mean what a [`Scope`] says.
 
 mod assembler;
-mod ast;
+pub(crate) mod ast;
 pub mod code;
 mod encoder;
 mod error;
@@ -13,8 +13,8 @@ mod generator;
 mod number;
 mod parser;
 mod resolver;
-pub(crate) mod scanner;
-pub(crate) mod token;
+mod scanner;
+mod token;
 mod tree;
 mod variables;
 
@@ -22,6 +22,7 @@ use rowel_bytecode::BytecodeSet;
 
 pub use code::{BindingKey, BlockCode, Literal, MethodCode, Pragma, Scope, SourceMap, Variable};
 pub use error::CompileError;
+pub(crate) use parser::parse_doit;
 
 /// Compile a method: pattern, then body.
 ///
@@ -44,7 +45,7 @@ pub fn compile_doit(
     scope: &dyn Scope,
     set: BytecodeSet,
 ) -> Result<MethodCode, CompileError> {
-    let mut method = parser::parse_doit(source)?;
+    let mut method = parse_doit(source)?;
     if let Some(last) = method.body.statements.pop() {
         method.body.statements.push(answered(last));
     }
@@ -91,7 +92,7 @@ pub struct FreeName {
 /// # Errors
 /// When the text is wrong; an error that is [`incomplete`](CompileError::incomplete) asks for more text.
 pub fn free_names(source: &str) -> Result<Vec<FreeName>, CompileError> {
-    let method = parser::parse_doit(source)?;
+    let method = parse_doit(source)?;
     let names = resolver::free_names(&method).into_iter();
     Ok(names.map(|(name, is_assigned)| FreeName { name, is_assigned }).collect())
 }

@@ -3,11 +3,15 @@
 //! Owns: the types that the readers of Tonel and of chunk files answer and that the image builder takes.
 //! Must not know: the formats; what a method's text means.
 
+pub mod chunk;
 mod ston;
 pub mod tonel;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// How the names of chunk files end that are packages of a folder; others may be scripts.
+const CHUNK_FILES: [&str; 2] = [".pck.st", ".cs.st"];
 
 /// All that a package (a folder of Tonel files, or one chunk file) defines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,12 +146,18 @@ pub fn read(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
 }
 
 fn packages_in(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
+    if path.is_file() {
+        let bytes = fs::read(path).map_err(|error| SourceError::of_file(path, error))?;
+        return Ok(vec![chunk::read(&chunk::decode(bytes), path)]);
+    }
     if path.join(tonel::PACKAGE_FILE).is_file() {
         return Ok(vec![tonel::read_package(path)?]);
     }
     let mut packages = Vec::new();
-    for entry in sorted_entries(path)?.into_iter().filter(|entry| entry.is_dir()) {
-        packages.extend(packages_in(&entry)?);
+    for entry in sorted_entries(path)? {
+        if entry.is_dir() || CHUNK_FILES.iter().any(|end| entry.to_string_lossy().ends_with(end)) {
+            packages.extend(packages_in(&entry)?);
+        }
     }
     Ok(packages)
 }

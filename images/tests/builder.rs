@@ -180,7 +180,8 @@ fn impossible_methods_are_told_with_their_place() {
 
 #[test]
 fn extensions_need_their_class() {
-    let extension = source::Extension { class_name: "Missing".into(), methods: vec![method("foo")] };
+    let extension =
+        source::Extension { class_name: "Missing".into(), methods: vec![method("foo")] };
     let package = PackageSource { extensions: vec![extension], ..PackageSource::default() };
     assert_eq!(complaint_about(package), "p.st:20: there is no class Missing to extend");
 }

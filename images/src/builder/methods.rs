@@ -175,7 +175,9 @@ impl Maker<'_, '_> {
         Ok(match literal {
             Literal::Integer(value) => self.objects.integer(value)?,
             Literal::Float(value) => self.objects.float(*value)?,
-            Literal::Fraction { numerator, denominator } => self.fraction(numerator, denominator)?,
+            Literal::Fraction { numerator, denominator } => {
+                self.fraction(numerator, denominator)?
+            }
             Literal::ScaledDecimal { numerator, denominator, scale } => {
                 let fraction = self.fraction(numerator, denominator)?;
                 let scale = Oop::small_integer(i64::from(*scale));

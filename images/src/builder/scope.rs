@@ -33,7 +33,9 @@ impl Scope for ClassScope<'_> {
     fn receiver_may_be_context(&self) -> bool {
         let below = |name: &str| {
             let context = self.plan.find(CONTEXT_CLASS);
-            context.is_some_and(|context| self.plan.chain(context).any(|class| class.source.name == name))
+            context.is_some_and(|context| {
+                self.plan.chain(context).any(|class| class.source.name == name)
+            })
         };
         !self.class_side && below(&self.plan.classes[self.class].source.name)
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns: the grammar of methods and expressions; `parser/literals.rs` and `parser/pragmas.rs` have the rest.
 //! Must not know: what names mean. Facts: the grammar of Smalltalk-80 with block temporaries, brace arrays, byte
-//! arrays and pragmas; Cuis's back quotes are read as parentheses.
+//! arrays and pragmas. Of Cuis: `_` assigns, back quotes are read as parentheses, and `a :: b` is `(a) b`.
 
 mod literals;
 mod pragmas;
@@ -275,6 +275,16 @@ impl<'a> Parser<'a> {
 
     /// Messages to `primary`, and what is cascaded.
     fn cascade(&mut self, primary: Expression) -> Parsed<Expression> {
+        let mut whole = self.plain_cascade(primary)?;
+        let mut count = 0;
+        while self.accept(&TokenKind::DoubleColon) {
+            self.one_more(&mut count)?;
+            whole = self.plain_cascade(whole)?;
+        }
+        Ok(whole)
+    }
+
+    fn plain_cascade(&mut self, primary: Expression) -> Parsed<Expression> {
         let alone = primary.range.clone();
         let whole = self.keyword_expression(primary)?;
         if *self.kind() != TokenKind::Semicolon {

@@ -2,7 +2,7 @@
 //!
 //! Owns: what separates words, comments, and what characters a word may have.
 //! Must not know: the grammar. Facts: Squeak's scanner: a minus sign right before a digit ends a binary selector, so
-//! that `3--2` is `3 - -2`.
+//! that `3--2` is `3 - -2`. A lone underscore is the assignment of old.
 
 use std::ops::Range;
 
@@ -76,6 +76,7 @@ impl<'a> Scanner<'a> {
             ';' => TokenKind::Semicolon,
             '`' => TokenKind::Backtick,
             ':' if self.accept('=') => TokenKind::Assign,
+            ':' if self.accept(':') => TokenKind::DoubleColon,
             ':' => TokenKind::Colon,
             other => TokenKind::Wrong {
                 message: format!("the character {other:?} has no meaning here"),
@@ -129,7 +130,10 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return TokenKind::Keyword(self.text[start..self.at].to_owned());
         }
-        TokenKind::Identifier(self.text[start..self.at].to_owned())
+        match &self.text[start..self.at] {
+            "_" => TokenKind::Assign,
+            name => TokenKind::Identifier(name.to_owned()),
+        }
     }
 
     /// A binary selector.
@@ -166,8 +170,9 @@ impl<'a> Scanner<'a> {
 
     /// A symbol, or the start of a literal array or byte array. The hash is behind us.
     fn hashed(&mut self, start: usize) -> TokenKind {
-        // Two hashes mean what one does, as in Squeak.
+        // Two hashes mean what one does, and blanks may follow, as in Squeak.
         self.accept('#');
+        self.skip_while(|c| c == ' ');
         match self.peek() {
             Some('(') => {
                 self.at += 1;

@@ -44,6 +44,8 @@ pub(crate) enum TokenKind {
     Period,
     Semicolon,
     Colon,
+    /// `::`, with which Cuis goes on with a message to all that is before it.
+    DoubleColon,
     Backtick,
     /// The end of the text.
     End,
@@ -78,6 +80,7 @@ impl TokenKind {
             Self::Period => "'.'".to_owned(),
             Self::Semicolon => "';'".to_owned(),
             Self::Colon => "':'".to_owned(),
+            Self::DoubleColon => "'::'".to_owned(),
             Self::Backtick => "'`'".to_owned(),
             Self::End => "the end".to_owned(),
             Self::Wrong { message, .. } => message.clone(),

@@ -107,7 +107,7 @@ pub(crate) struct Loop {
     pub step: Literal,
     pub descends: bool,
     pub counter: VariableId,
-    /// Holds the limit, unless that is a literal.
+    /// Holds the limit, unless that is a literal or an argument.
     pub limit: Option<VariableId>,
     pub body: Body,
 }

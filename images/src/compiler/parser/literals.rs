@@ -90,7 +90,11 @@ impl Parser<'_> {
                 Ok(Literal::Symbol(self.operator()))
             }
             TokenKind::Binary(_) | TokenKind::Bar => Ok(Literal::Symbol(self.operator())),
-            TokenKind::Semicolon | TokenKind::Caret | TokenKind::Colon | TokenKind::Assign => {
+            TokenKind::Period
+            | TokenKind::Semicolon
+            | TokenKind::Caret
+            | TokenKind::Colon
+            | TokenKind::Assign => {
                 let text = self.kind().described();
                 self.take();
                 Ok(Literal::Symbol(text.trim_matches('\'').to_owned()))

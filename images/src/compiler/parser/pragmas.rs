@@ -14,6 +14,9 @@ use super::{Parsed, Parser};
 /// The number of the primitives that are known by name.
 const NAMED: u16 = 117;
 
+/// What begins the description of a C function.
+const FOREIGN: [&str; 3] = ["apicall:", "cdecl:", "callback:"];
+
 /// An argument of a pragma, and the name of a variable where one may stand.
 enum Argument {
     Literal(Literal),
@@ -58,6 +61,11 @@ impl Parser<'_> {
             TokenKind::Keyword(_) => {
                 let (mut selector, mut arguments) = (String::new(), Vec::new());
                 while let TokenKind::Keyword(part) = self.kind() {
+                    if FOREIGN.contains(&part.as_str()) {
+                        let message =
+                            format!("calls of C functions (<{part} …>) are not supported");
+                        return Err(CompileError::new(message, self.token.range.clone()));
+                    }
                     let is_error = part == "error:";
                     selector.push_str(part);
                     self.take();

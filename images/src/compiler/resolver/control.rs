@@ -7,7 +7,7 @@ use num_bigint::{BigInt, Sign};
 
 use super::super::ast::{self, Expression, Kind, Name};
 use super::super::code::Literal;
-use super::super::tree::{Body, Loop, Node, NodeKind, VariableId};
+use super::super::tree::{Body, Loop, Node, NodeKind, Place, VariableId};
 use super::super::variables::Declared;
 use super::{Resolved, Resolver, is_super};
 
@@ -203,6 +203,7 @@ impl Resolver<'_> {
         let to = self.node(limit)?;
         let limit: Option<VariableId> = match to.kind {
             NodeKind::Literal(_) => None,
+            NodeKind::Variable(Place::Local(id)) if !self.variables.is_assignable(id) => None,
             _ => Some(self.hidden()),
         };
         let scope_start = self.names.len();
