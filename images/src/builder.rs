@@ -35,7 +35,7 @@ use std::path::Path;
 use rowel_bytecode::BytecodeSet;
 use rowel_objmem::Heap;
 use rowel_objmem::image::ImageHeader;
-use rowel_objmem::image::format::{SPUR_64, SPUR_64_SISTA};
+use rowel_objmem::image::format::SPUR_64;
 
 use crate::source::PackageSource;
 pub use error::BuildError;
@@ -92,10 +92,8 @@ pub fn build(
     let plan = Plan::of(packages)?;
     let compiled = compiled::compile(&plan, options.bytecodes)?;
     let heap = image_of(&plan, &compiled, options).map_err(|error| vec![error])?;
-    let format = match options.bytecodes {
-        BytecodeSet::SistaV1 => SPUR_64_SISTA,
-        BytecodeSet::V3PlusClosures => SPUR_64,
-    };
+    // The other format number says no more than the sign of each method's header, and not every VM reads it.
+    let format = SPUR_64;
     let header = ImageHeader { format, eden_bytes: EDEN_BYTES, ..ImageHeader::default() };
     Ok(BuiltImage { heap, header })
 }

@@ -147,8 +147,7 @@ pub fn read(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
 
 fn packages_in(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
     if path.is_file() {
-        let bytes = fs::read(path).map_err(|error| SourceError::of_file(path, error))?;
-        return Ok(vec![chunk::read(&chunk::decode(bytes), path)]);
+        return Ok(vec![read_chunks(path)?]);
     }
     if path.join(tonel::PACKAGE_FILE).is_file() {
         return Ok(vec![tonel::read_package(path)?]);
@@ -172,6 +171,11 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     names.retain(|name| !is_hidden(name));
     names.sort();
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+fn read_chunks(path: &Path) -> Result<PackageSource, SourceError> {
+    let bytes = fs::read(path).map_err(|error| SourceError::of_file(path, error))?;
+    Ok(chunk::read(&chunk::decode(bytes), path))
 }
 
 fn text_of(path: &Path) -> Result<String, SourceError> {

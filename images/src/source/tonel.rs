@@ -1,4 +1,5 @@
-//! Reads Tonel: a folder for each package, a file for each class and for each extended class.
+//! Reads Tonel: a folder for each package, a file for each class and for each extended class. Files of chunks may lie
+//! beside them.
 //!
 //! Facts: Pharo's `TonelParser`. Must not know: what the text of methods means, but for what can hide a bracket.
 
@@ -17,19 +18,28 @@ pub const PACKAGE_FILE: &str = "package.st";
 pub fn read_package(folder: &Path) -> Result<PackageSource, SourceError> {
     let fallback = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut package = PackageSource { name: fallback, ..PackageSource::default() };
-    for path in super::sorted_entries(folder)? {
-        if path.is_file() && path.extension().is_some_and(|extension| extension == "st") {
+    for path in super::sorted_entries(folder)?.into_iter().filter(|path| path.is_file()) {
+        if is_tonel(&path) {
             let text = super::text_of(&path)?;
             let mut reader = Reader { cursor: Cursor::new(&text), path: &path };
-            let line_of_error = reader.read_file(&mut package);
-            line_of_error.map_err(|message| SourceError {
-                path: path.clone(),
-                line: reader.cursor.line(),
-                message,
-            })?;
+            let outcome = reader.read_file(&mut package);
+            let line = reader.cursor.line();
+            outcome.map_err(|message| SourceError { path: path.clone(), line, message })?;
+        } else if path.extension().is_some_and(|extension| extension == "st") {
+            let more = super::read_chunks(&path)?;
+            package.classes.extend(more.classes);
+            package.extensions.extend(more.extensions);
+            package.do_its.extend(more.do_its);
         }
     }
     Ok(package)
+}
+
+/// Whether the name is one of those that Tonel gives; other source files in a package's folder are of chunks.
+fn is_tonel(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name == PACKAGE_FILE
+        || [".class.st", ".extension.st", ".trait.st"].iter().any(|end| name.ends_with(end))
 }
 
 struct Reader<'t> {
