@@ -103,6 +103,7 @@ pub fn command() -> Command {
         )
         .after_help(sections_as_text())
         .subcommand(run_command())
+        .subcommand(eval_command())
         .subcommand(crate::build::command())
         .subcommand(image_command())
         .subcommand(
@@ -150,6 +151,13 @@ fn run_command() -> Command {
                 .value_parser(value_parser!(OsString))
                 .help("VM options, the image, and the image's arguments"),
         )
+}
+
+/// `rowel eval`, whose words are read by the option grammar.
+fn eval_command() -> Command {
+    Command::new("eval")
+        .about("Print the value of a Smalltalk expression")
+        .arg(Arg::new("expression").required(true).help("Statements; the last one's value is printed"))
 }
 
 /// `rowel image`: looking at an image file without running it.

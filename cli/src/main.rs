@@ -9,6 +9,7 @@ mod build;
 mod commands;
 mod crash_report;
 mod demo;
+mod embedded;
 mod fetch;
 mod image;
 mod jit;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("run") => requested(options::parse(words[1..].to_vec())),
+        Some("eval") => eval(&words[1..]),
         Some("jit") if words.get(1).is_some_and(|word| word == "stats") => {
             jit::stats(words[2..].to_vec())
         }
@@ -50,6 +52,19 @@ fn written(result: io::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(format_args!("stdout: {error}")),
     }
+}
+
+/// `rowel eval [VM options] EXPRESSION`: options have two dashes here.
+fn eval(words: &[OsString]) -> ExitCode {
+    let is_option = |word: &&OsString| word.to_str().is_some_and(|word| word.starts_with("--"));
+    let count = words.iter().take_while(is_option).count();
+    let (options, expression) = words.split_at(count);
+    let [expression] = expression else {
+        return fail("rowel eval takes one expression: rowel eval '3 + 4'");
+    };
+    let ends = [OsString::from("--"), "--eval".into(), expression.clone()];
+    let options = options.iter().filter(|word| *word != "--").cloned();
+    requested(options::parse(options.chain(ends).collect()))
 }
 
 /// `rowel` in place of another VM.
@@ -144,24 +159,19 @@ fn run_image(config: &Config) -> ExitCode {
         return fail(format_args!("{}: {error}", directory.display()));
     }
     match find_image(config) {
-        Ok(image) => run::run(&image, config).unwrap_or_else(fail),
+        Ok(Some(image)) => run::run(&image, config).unwrap_or_else(fail),
+        Ok(None) => run::run_embedded(config).unwrap_or_else(fail),
         Err(message) => fail(message),
     }
 }
 
-/// The image named, by the command line or by `SQUEAK_IMAGE`, else the one in the cache. A name
+/// The image named, by the command line or by `SQUEAK_IMAGE`; nothing for the embedded one. A name
 /// may lack its `.image`.
-fn find_image(config: &Config) -> Result<PathBuf, String> {
+fn find_image(config: &Config) -> Result<Option<PathBuf>, String> {
     let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
-    if let Some(path) = config.image.clone().or(named.map(PathBuf::from)) {
-        let mut with_suffix = path.clone().into_os_string();
-        with_suffix.push(".image");
-        return [path.clone(), with_suffix.into()]
-            .into_iter()
-            .find(|candidate| candidate.is_file())
-            .ok_or_else(|| format!("{}: no such image", path.display()));
-    }
-    fetch::cached_cuis().filter(|path| path.is_file()).ok_or_else(|| {
-        "no image was named and none is in the cache; `rowel fetch cuis` gets one".to_owned()
-    })
+    let Some(path) = config.image.clone().or(named.map(PathBuf::from)) else { return Ok(None) };
+    let mut with_suffix = path.clone().into_os_string();
+    with_suffix.push(".image");
+    let found = [path.clone(), with_suffix.into()].into_iter().find(|candidate| candidate.is_file());
+    found.map(Some).ok_or_else(|| format!("{}: no such image", path.display()))
 }

@@ -16,7 +16,7 @@ use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-use crate::{crash_report, metrics, signals};
+use crate::{crash_report, embedded, metrics, signals};
 
 /// How long isolates may take to end when the image has.
 const LONGEST_END: Duration = Duration::from_secs(2);
@@ -35,8 +35,23 @@ const EDEN_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=256 << 20;
 /// # Errors
 /// A message for people when it cannot be opened, or cannot go on.
 pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
+    let vm = open(path, config).map_err(|error| format!("{}: {error}", path.display()))?;
+    run_vm(vm, path, config)
+}
+
+/// Run the image that the command brings along until it quits.
+///
+/// # Errors
+/// A message for people when it cannot be opened, or cannot go on.
+pub fn run_embedded(config: &Config) -> Result<ExitCode, String> {
+    let path = Path::new(embedded::NAME);
+    let vm = open_embedded(config).map_err(|error| format!("the embedded image: {error}"))?;
+    run_vm(vm, path, config)
+}
+
+/// Run a VM that is ready to be resumed; `path` names its image.
+fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> {
     let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut vm = open(path, config).map_err(|error| at(&error))?;
     let process = std::process::id();
     let mut options = jit_options(config);
     if options.when == When::Off && options.shows_something() {
@@ -125,6 +140,17 @@ fn open(path: &Path, config: &Config) -> Result<Vm, String> {
     let header = read_header(&absolute).map_err(|error| error.to_string())?;
     let sizes = sizes(config, &header)?;
     let mut vm = Vm::open(&absolute, &sizes).map_err(|error| error.to_string())?;
+    prepare(&mut vm, config);
+    Ok(vm)
+}
+
+/// A VM with the embedded image, ready to be resumed.
+fn open_embedded(config: &Config) -> Result<Vm, String> {
+    let start = embedded::IMAGE.0;
+    let header = ImageHeader::parse(start, start.len() as u64).map_err(|error| error.to_string())?;
+    let sizes = sizes(config, &header)?;
+    let path = std::env::current_dir().unwrap_or_default().join(embedded::NAME);
+    let mut vm = Vm::open_embedded(embedded::IMAGE, &path, &sizes).map_err(|error| error.to_string())?;
     prepare(&mut vm, config);
     Ok(vm)
 }
