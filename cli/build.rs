@@ -46,6 +46,8 @@ fn relative_to(root: &Path, packages: &mut [PackageSource]) {
             class.methods.iter_mut().for_each(|method| shorten(&mut method.path));
         }
         let extensions = package.extensions.iter_mut();
-        extensions.flat_map(|extension| &mut extension.methods).for_each(|method| shorten(&mut method.path));
+        extensions
+            .flat_map(|extension| &mut extension.methods)
+            .for_each(|method| shorten(&mut method.path));
     }
 }

@@ -15,8 +15,10 @@ mod image;
 mod jit;
 mod metrics;
 mod options;
+mod repl;
 mod run;
 mod signals;
+mod smalltalk;
 mod top;
 
 use clap::ArgMatches;
@@ -24,14 +26,14 @@ use clap_complete::Shell;
 use options::{Config, OptionError, Request};
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("run") => requested(options::parse(words[1..].to_vec())),
-        Some("eval") => eval(&words[1..]),
+        Some("eval" | "test") if !asks_for_help(&words) => on_embedded(&words),
         Some("jit") if words.get(1).is_some_and(|word| word == "stats") => {
             jit::stats(words[2..].to_vec())
         }
@@ -54,17 +56,28 @@ fn written(result: io::Result<()>) -> ExitCode {
     }
 }
 
-/// `rowel eval [VM options] EXPRESSION`: options have two dashes here.
-fn eval(words: &[OsString]) -> ExitCode {
-    let is_option = |word: &&OsString| word.to_str().is_some_and(|word| word.starts_with("--"));
-    let count = words.iter().take_while(is_option).count();
-    let (options, expression) = words.split_at(count);
-    let [expression] = expression else {
-        return fail("rowel eval takes one expression: rowel eval '3 + 4'");
+/// Whether the first word after the command is a wish for help.
+fn asks_for_help(words: &[OsString]) -> bool {
+    words.get(1).is_some_and(|word| word == "--help" || word == "-h")
+}
+
+/// `rowel eval` and `rowel test`, with VM options of two dashes before their words.
+fn on_embedded(words: &[OsString]) -> ExitCode {
+    let (options, rest) = smalltalk::split_options(&words[1..]);
+    let told = match words[0].to_str() {
+        Some("eval") => smalltalk::eval_words(rest),
+        _ => Ok(smalltalk::test_words(rest)),
     };
-    let ends = [OsString::from("--"), "--eval".into(), expression.clone()];
+    let told = match told {
+        Ok(told) => told,
+        Err(error) => return fail(error),
+    };
     let options = options.iter().filter(|word| *word != "--").cloned();
-    requested(options::parse(options.chain(ends).collect()))
+    let words = options.chain([OsString::from("--")]).chain(told).collect();
+    match options::parse(words) {
+        Ok(Request::Run(config)) => run_image(&Config { embedded: true, ..*config }),
+        other => requested(other),
+    }
 }
 
 /// `rowel` in place of another VM.
@@ -111,6 +124,7 @@ fn subcommand() -> ExitCode {
             Ok(text) => written(write!(io::stdout(), "{text}")),
             Err(error) => fail(error),
         },
+        Some(("new", arguments)) => smalltalk::new_project(arguments),
         Some(("man", _)) => written(commands::write_man(&mut io::stdout())),
         _ => fail("rowel --help lists the commands"),
     }
@@ -158,20 +172,31 @@ fn run_image(config: &Config) -> ExitCode {
     {
         return fail(format_args!("{}: {error}", directory.display()));
     }
-    match find_image(config) {
-        Ok(Some(image)) => run::run(&image, config).unwrap_or_else(fail),
-        Ok(None) => run::run_embedded(config).unwrap_or_else(fail),
-        Err(message) => fail(message),
-    }
+    let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
+    let image = match &config.image {
+        _ if config.embedded => None,
+        // Scripts are for the image that is brought along.
+        Some(file) if smalltalk::is_script(file) => {
+            let image_arguments = smalltalk::script_words(file, &config.image_arguments);
+            let config = Config { image_arguments, ..config.clone() };
+            return run::run_embedded(&config).unwrap_or_else(fail);
+        }
+        Some(image) => Some(image.clone()),
+        None => named.map(PathBuf::from),
+    };
+    let ended = match image.map(|image| find_image(&image)) {
+        Some(found) => found.and_then(|image| run::run(&image, config)),
+        None => run::run_embedded(config),
+    };
+    ended.unwrap_or_else(fail)
 }
 
-/// The image named, by the command line or by `SQUEAK_IMAGE`; nothing for the embedded one. A name
-/// may lack its `.image`.
-fn find_image(config: &Config) -> Result<Option<PathBuf>, String> {
-    let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
-    let Some(path) = config.image.clone().or(named.map(PathBuf::from)) else { return Ok(None) };
-    let mut with_suffix = path.clone().into_os_string();
+/// The image of that name, which may lack its `.image`.
+fn find_image(path: &Path) -> Result<PathBuf, String> {
+    let mut with_suffix = path.to_owned().into_os_string();
     with_suffix.push(".image");
-    let found = [path.clone(), with_suffix.into()].into_iter().find(|candidate| candidate.is_file());
-    found.map(Some).ok_or_else(|| format!("{}: no such image", path.display()))
+    let mut candidates = [path.to_owned(), with_suffix.into()].into_iter();
+    candidates
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| format!("{}: no such image", path.display()))
 }

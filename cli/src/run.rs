@@ -16,7 +16,7 @@ use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-use crate::{crash_report, embedded, metrics, signals};
+use crate::{crash_report, embedded, metrics, repl, signals};
 
 /// How long isolates may take to end when the image has.
 const LONGEST_END: Duration = Duration::from_secs(2);
@@ -76,6 +76,7 @@ fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> 
         vm.resume_image().map_err(|error| at(&error))?;
         Ok(vm.run())
     });
+    repl::leave_terminal(&mut vm);
     let reason = match &end {
         Ok(Ok(0)) => ExitReason::Normal,
         Ok(Ok(code)) => ExitReason::Quit(*code),
@@ -147,10 +148,12 @@ fn open(path: &Path, config: &Config) -> Result<Vm, String> {
 /// A VM with the embedded image, ready to be resumed.
 fn open_embedded(config: &Config) -> Result<Vm, String> {
     let start = embedded::IMAGE.0;
-    let header = ImageHeader::parse(start, start.len() as u64).map_err(|error| error.to_string())?;
+    let header =
+        ImageHeader::parse(start, start.len() as u64).map_err(|error| error.to_string())?;
     let sizes = sizes(config, &header)?;
     let path = std::env::current_dir().unwrap_or_default().join(embedded::NAME);
-    let mut vm = Vm::open_embedded(embedded::IMAGE, &path, &sizes).map_err(|error| error.to_string())?;
+    let mut vm =
+        Vm::open_embedded(embedded::IMAGE, &path, &sizes).map_err(|error| error.to_string())?;
     prepare(&mut vm, config);
     Ok(vm)
 }
@@ -195,6 +198,7 @@ fn sizes(config: &Config, header: &ImageHeader) -> Result<HeapOptions, String> {
 /// Modules, arguments and test modes.
 fn prepare(vm: &mut Vm, config: &Config) {
     vm.modules.add(rowel_plugins::MODULES);
+    vm.modules.add(&[repl::MODULE]);
     let text =
         |words: &[OsString]| words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     vm.host.vm_path = std::env::current_exe().unwrap_or_default();
