@@ -6,7 +6,10 @@
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rowel_images::builder::{BuildOptions, build};
 use rowel_images::source::{self, PackageSource};
 
@@ -22,7 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut packages = source::read(&kernel)?;
     packages.retain(|package| !package.name.ends_with(TESTS));
     relative_to(Path::new(&manifest).parent().unwrap_or(Path::new("")), &mut packages);
-    let output = PathBuf::from(env::var("OUT_DIR")?).join("rowel.image");
+    let output = PathBuf::from(env::var("OUT_DIR")?);
+    pack(&kernel, &output.join("kernel.tar.gz"))?;
+    let output = output.join("rowel.image");
     match build(&packages, BuildOptions::default()) {
         Ok(image) => Ok(image.write(&output)?),
         Err(errors) => {
@@ -30,6 +35,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             Err(format!("the kernel does not build: {} error(s)", errors.len()).into())
         }
     }
+}
+
+/// Pack the kernel's sources, without its tests, for images that are built of them and others: always the same bytes.
+fn pack(kernel: &Path, archive: &Path) -> io::Result<()> {
+    let file = fs::File::create(archive)?;
+    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::best()));
+    archive.mode(tar::HeaderMode::Deterministic);
+    for package in names_in(kernel)?.iter().filter(|name| !name.ends_with(TESTS)) {
+        for file in names_in(&kernel.join(package))? {
+            let name = Path::new(package).join(file);
+            archive.append_path_with_name(kernel.join(&name), name)?;
+        }
+    }
+    archive.into_inner()?.finish().map(drop)
+}
+
+/// What is in a folder, in order.
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(folder)?;
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<io::Result<Vec<String>>>()?;
+    names.sort();
+    Ok(names)
 }
 
 /// Have messages name the files as seen from `root`.

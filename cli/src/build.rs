@@ -1,21 +1,26 @@
 //! `rowel build`: an image from a folder of sources.
 //!
+//! Sources without a root class are built together with the kernel that the command brings along.
 //! Must not know: the formats of sources, nor what an image needs (`rowel-images`).
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use flate2::read::GzDecoder;
 use rowel_bytecode::BytecodeSet;
 use rowel_images::builder::{self, BuildOptions};
-use rowel_images::source;
+use rowel_images::source::{self, PackageSource};
+
+use crate::embedded;
 
 /// What clap knows of it.
 pub fn command() -> Command {
     let path = |name| Arg::new(name).value_parser(value_parser!(PathBuf));
     Command::new("build")
-        .about("Build an image from Smalltalk sources")
+        .about("Build an image from Smalltalk sources, and the kernel unless they are one")
         .arg(
             path("sources")
                 .required(true)
@@ -56,6 +61,10 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, String> {
     for path in sources {
         packages.extend(source::read(path).map_err(|error| error.to_string())?);
     }
+    if !has_root(&packages) {
+        let kernel = kernel().map_err(|error| format!("the kernel's sources: {error}"))?;
+        packages.extend(kernel);
+    }
     let image = match builder::build(&packages, BuildOptions { bytecodes }) {
         Ok(image) => image,
         Err(errors) => {
@@ -67,6 +76,18 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, String> {
     };
     write(&image, output)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a class among the packages has no superclass: then they are a kernel of their own.
+fn has_root(packages: &[PackageSource]) -> bool {
+    packages.iter().flat_map(|package| &package.classes).any(|class| class.superclass.is_none())
+}
+
+/// The packages of the kernel that the command brings along.
+fn kernel() -> Result<Vec<PackageSource>, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    tar::Archive::new(GzDecoder::new(embedded::KERNEL)).unpack(folder.path())?;
+    Ok(source::read(folder.path())?)
 }
 
 fn write(image: &builder::BuiltImage, output: &Path) -> Result<(), String> {

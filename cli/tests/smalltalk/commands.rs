@@ -98,3 +98,31 @@ fn a_new_project_runs_and_its_tests_pass() {
     assert!(out.contains("testGreeting"), "{out}");
     assert_eq!(told(place.path(), &["new", "toys"]).0, Some(1));
 }
+
+#[test]
+fn a_project_is_built_into_an_image() {
+    let place = folder();
+    assert_eq!(told(place.path(), &["new", "toys"]).0, Some(0));
+    let build = ["build", "toys/src/Toys", "-o", "toys.image"];
+    assert_eq!(told(place.path(), &build), (Some(0), String::new(), String::new()));
+    let first = std::fs::read(place.path().join("toys.image")).expect("the image");
+    let evaluated = told(place.path(), &["toys.image", "--eval", "(Toys to: 'Ada') greeting"]);
+    assert_eq!(
+        (evaluated.0, evaluated.1.as_str()),
+        (Some(0), "'Hello, Ada!'\n"),
+        "{}",
+        evaluated.2
+    );
+    assert_eq!(told(place.path(), &build).0, Some(0));
+    let second = std::fs::read(place.path().join("toys.image")).expect("the image");
+    assert!(first == second, "the same sources give the same bytes");
+    let class = place.path().join("toys/src/Toys/Toys.class.st");
+    let text = std::fs::read_to_string(&class).expect("the class");
+    std::fs::write(&class, text.replace("name := aString", "nam := aString")).expect("the class");
+    let (code, _, error) = told(place.path(), &build);
+    assert_eq!(code, Some(1));
+    assert!(
+        error.contains("Toys.class.st:") && error.contains("'nam'") && error.contains('^'),
+        "{error}"
+    );
+}
