@@ -53,6 +53,8 @@ mod kind {
     pub const SCALED_DECIMAL: u8 = 4;
     /// `{ numerator. denominator }`.
     pub const FRACTION: u8 = 5;
+    /// The association of the method's class.
+    pub const METHOD_CLASS: u8 = 6;
 }
 
 /// Slot of a dictionary that holds its associations.
@@ -246,6 +248,9 @@ impl Pieces<'_> {
             Literal::False => plain(self.vm.heap.false_object()),
             Literal::Binding(BindingKey::Numbered(number)) => {
                 plain(*self.bindings.get(*number).ok_or(Failure::NamedInternal)?)
+            }
+            Literal::Binding(BindingKey::MethodClass) => {
+                Ok((kind::METHOD_CLASS, self.vm.heap.nil()))
             }
             Literal::Binding(_) => Err(Failure::NamedInternal),
             Literal::Symbol(name) => Ok((kind::SYMBOL, text_object(self.vm, name)?)),

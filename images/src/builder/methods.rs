@@ -67,11 +67,11 @@ pub fn install(
 ) -> Result<(), BuildError> {
     let name = &objects.plan.classes[class.index].source.name;
     let binding = bindings[&BindingKey::Global(name.clone())];
-    let mut maker = Maker { objects, bindings, set };
-    let dictionary = maker.dictionary(&compiled.instance_side, binding)?;
+    let mut maker = Maker { objects, bindings, binding, set };
+    let dictionary = maker.dictionary(&compiled.instance_side)?;
     maker.objects.set(class.class, CLASS_CLASS, "methodDict", dictionary)?;
-    let binding = maker.objects.with("Association", &[("value", class.metaclass)])?;
-    let dictionary = maker.dictionary(&compiled.class_side, binding)?;
+    maker.binding = maker.objects.with("Association", &[("value", class.metaclass)])?;
+    let dictionary = maker.dictionary(&compiled.class_side)?;
     maker.objects.set(class.metaclass, "Metaclass", "methodDict", dictionary)
 }
 
@@ -79,26 +79,23 @@ pub fn install(
 struct Maker<'m, 'p> {
     objects: &'m mut Objects<'p>,
     bindings: &'m Bindings,
+    /// The association of the class that the methods are of.
+    binding: Oop,
     set: BytecodeSet,
 }
 
 impl Maker<'_, '_> {
-    /// A dictionary of these methods of the class that `binding` holds.
-    fn dictionary(
-        &mut self,
-        methods: &[CompiledMethod<'_>],
-        binding: Oop,
-    ) -> Result<Oop, BuildError> {
+    /// A dictionary of these methods.
+    fn dictionary(&mut self, methods: &[CompiledMethod<'_>]) -> Result<Oop, BuildError> {
         let nil = self.objects.heap.nil();
         let size = capacity(methods.len());
         let (mut selectors, mut values) = (vec![nil; size], vec![nil; size]);
         for method in methods {
             let selector = self.objects.symbol(&method.code.selector)?;
-            let made =
-                self.method(method, selector, binding).map_err(|error| match error.path {
-                    Some(_) => error,
-                    None => BuildError::at(&method.source.path, method.source.line, error.message),
-                })?;
+            let made = self.method(method, selector).map_err(|error| match error.path {
+                Some(_) => error,
+                None => BuildError::at(&method.source.path, method.source.line, error.message),
+            })?;
             let hash = self.objects.heap.header(selector).hash();
             let at = probe(hash, size, |index| selectors[index] == nil);
             (selectors[at], values[at]) = (selector, made);
@@ -115,12 +112,7 @@ impl Maker<'_, '_> {
         Ok(dictionary)
     }
 
-    fn method(
-        &mut self,
-        method: &CompiledMethod<'_>,
-        selector: Oop,
-        binding: Oop,
-    ) -> Result<Oop, BuildError> {
+    fn method(&mut self, method: &CompiledMethod<'_>, selector: Oop) -> Result<Oop, BuildError> {
         let code = &method.code;
         let shape = CodeShape {
             literals: code.literals.len() + 2,
@@ -133,7 +125,7 @@ impl Maker<'_, '_> {
         let made = self.code("CompiledMethod", shape, &code.literals, &code.bytecodes)?;
         let state = self.state(method, made, selector)?;
         self.objects.heap.store(made, shape.literals - 1, state);
-        self.objects.heap.store(made, shape.literals, binding);
+        self.objects.heap.store(made, shape.literals, self.binding);
         Ok(made)
     }
 
@@ -198,6 +190,7 @@ impl Maker<'_, '_> {
             Literal::Nil => self.objects.heap.nil(),
             Literal::True => self.objects.heap.true_object(),
             Literal::False => self.objects.heap.false_object(),
+            Literal::Binding(BindingKey::MethodClass) => self.binding,
             Literal::Binding(key) => *self
                 .bindings
                 .get(key)

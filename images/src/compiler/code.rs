@@ -52,6 +52,9 @@ pub enum BindingKey {
     },
     /// One that the scope knows by number.
     Numbered(usize),
+    /// The association of the method's class, its last literal. (The compiler asks for it where a full block sends to
+    /// `super`.)
+    MethodClass,
 }
 
 /// A compiled method.

@@ -290,6 +290,11 @@ impl Encoder {
         self.choose(S::SendSuper { index, num_args, directed: 0 }, v3)
     }
 
+    /// A super send that takes the class from above the arguments: in a full block the VMs do not look for the method's.
+    pub fn send_directed_super(self, index: i32, arguments: i32) -> Bytecode {
+        Bytecode::SistaV1(S::SendSuper { index, num_args: arguments, directed: 1 })
+    }
+
     pub fn full_closure(self, index: i32, num_copied: i32) -> Bytecode {
         Bytecode::SistaV1(S::PushFullClosure {
             index,

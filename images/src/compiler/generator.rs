@@ -13,7 +13,7 @@ use rowel_bytecode::BytecodeSet;
 
 use super::assembler::Assembler;
 use super::ast;
-use super::code::{Literal, MethodCode};
+use super::code::{BindingKey, Literal, MethodCode};
 use super::encoder::{Constant, Encoder};
 use super::error::CompileError;
 use super::resolver::Method;
@@ -248,7 +248,7 @@ impl<'a> Generator<'a> {
             NodeKind::Receiver => self.assembler.emit(self.encoder.constant(Constant::Receiver)),
             NodeKind::ThisContext => self.assembler.emit(self.encoder.this_context()),
             NodeKind::Literal(literal) => self.push_literal(literal),
-            NodeKind::Variable(place) => self.push(place, &node.range)?,
+            NodeKind::Variable(place) => self.push(place)?,
             NodeKind::Assignment(place, value) => return self.assign(place, value, want),
             NodeKind::Send { .. } => {
                 self.send_chain(node)?;
@@ -271,7 +271,7 @@ impl<'a> Generator<'a> {
         Ok(Flow::GoesOn)
     }
 
-    fn push(&mut self, place: &Place, range: &Range<usize>) -> Generated<()> {
+    fn push(&mut self, place: &Place) -> Generated<()> {
         let bytecode = match place {
             Place::Local(id) => self.local(*id, Encoder::push_temporary, Encoder::push_remote)?,
             Place::Instance(index) => self.encoder.push_instance(i32::from(*index)),
@@ -280,7 +280,7 @@ impl<'a> Generator<'a> {
                 self.encoder.push_binding(index)
             }
         };
-        self.emit_for(bytecode, range);
+        self.assembler.emit(bytecode);
         Ok(())
     }
 
@@ -369,10 +369,16 @@ impl<'a> Generator<'a> {
             error.range = range.clone();
             error
         })?);
+        let is_directed = to_super && self.in_block && self.encoder.set() == BytecodeSet::SistaV1;
+        if is_directed {
+            let index = self.literals.add(Literal::Binding(BindingKey::MethodClass));
+            self.assembler.emit(self.encoder.push_binding(index));
+        }
         let special = if to_super { None } else { self.encoder.special_send(selector) };
         let bytecode = special.unwrap_or_else(|| {
             let index = self.literals.add(Literal::Symbol(selector.to_owned()));
             match to_super {
+                true if is_directed => self.encoder.send_directed_super(index, arguments),
                 true => self.encoder.send_super(index, arguments),
                 false => self.encoder.send(index, arguments),
             }

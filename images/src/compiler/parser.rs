@@ -279,7 +279,11 @@ impl<'a> Parser<'a> {
         let mut count = 0;
         while self.accept(&TokenKind::DoubleColon) {
             self.one_more(&mut count)?;
+            let before = whole.range.clone();
             whole = self.plain_cascade(whole)?;
+            if whole.range == before {
+                return Err(self.expected("a message after '::'"));
+            }
         }
         Ok(whole)
     }

@@ -5,7 +5,7 @@
 
 use super::super::assembler::Label;
 use super::super::encoder::{Constant, Encoder};
-use super::super::tree::{Body, Loop, Node, NodeKind, Place, VariableId};
+use super::super::tree::{Body, Loop, Node, NodeKind, VariableId};
 use super::{Flow, Generated, Generator, Want};
 
 impl Generator<'_> {
@@ -238,7 +238,7 @@ impl Generator<'_> {
         }
         let (start, end) = (self.assembler.new_label(), self.assembler.new_label());
         self.assembler.place(start);
-        self.push(&Place::Local(counted.counter), range)?;
+        self.push_local(counted.counter)?;
         self.push_limit(counted)?;
         self.emit_send(if counted.descends { ">=" } else { "<=" }, 1, false, range)?;
         self.assembler.jump(Some(false), end);
