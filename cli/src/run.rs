@@ -124,15 +124,17 @@ fn isolate_settings(path: &Path, options: &JitOptions) -> Settings {
     Settings { name, permissions: Permissions::ALL, jit, jit_after, ..Settings::default() }
 }
 
-/// Compile `method` of the image at `path`, which does not run, and dump what `config` asks for. Answers whether
-/// there is such a method.
+/// Compile `method` of the image at `path`, or of the embedded one, which does not run, and dump what `config` asks for.
+/// Answers whether there is such a method.
 ///
 /// # Errors
 /// A message for people when the image cannot be opened, or native code not be made.
-pub fn compile_cold(path: &Path, config: &Config, method: &str) -> Result<bool, String> {
-    let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut vm = open(path, config).map_err(|error| at(&error))?;
-    Tiered::compile_cold(&mut vm, &jit_options(config), method).map_err(|error| at(&error))
+pub fn compile_cold(path: Option<&Path>, config: &Config, method: &str) -> Result<bool, String> {
+    let name = path.unwrap_or(Path::new(embedded::NAME)).display();
+    let vm = path.map_or_else(|| open_embedded(config), |path| open(path, config));
+    let mut vm = vm.map_err(|error| format!("{name}: {error}"))?;
+    Tiered::compile_cold(&mut vm, &jit_options(config), method)
+        .map_err(|error| format!("{name}: {error}"))
 }
 
 /// A VM with the image at `path`, ready to be resumed.

@@ -145,6 +145,20 @@ pub fn read(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
     Ok(packages)
 }
 
+/// What one file of this text and name defines: in Tonel where the name says so, else in chunks. `package` is its
+/// package, unless it says otherwise.
+///
+/// # Errors
+/// When it is to be Tonel and is not.
+pub fn read_text(text: &str, path: &Path, package: &str) -> Result<PackageSource, SourceError> {
+    if !tonel::is_tonel(path) {
+        return Ok(chunk::read(text, path));
+    }
+    let mut source = PackageSource { name: package.to_owned(), ..PackageSource::default() };
+    tonel::read_file(text, path, &mut source)?;
+    Ok(source)
+}
+
 fn packages_in(path: &Path) -> Result<Vec<PackageSource>, SourceError> {
     if path.is_file() {
         return Ok(vec![read_chunks(path)?]);

@@ -14,6 +14,8 @@
 //! The header counts the literals that the image adds: two for a method, one for a block. `kinds` is a ByteArray that
 //! says what each of `values` is, see [`kind`]. Positions count characters from 1, `stop` is the last one.
 
+mod sources;
+
 use std::cell::{Cell, RefCell};
 
 use rowel_bytecode::BytecodeSet;
@@ -36,6 +38,7 @@ pub const MODULE: Module = Module {
     rows: &[
         ("primitiveCompileDoIt", Primitive::Value(|vm| compile(vm, What::DoIt))),
         ("primitiveCompileMethod", Primitive::Value(|vm| compile(vm, What::Method))),
+        ("primitiveReadSource", Primitive::Value(sources::read_source)),
     ],
 };
 

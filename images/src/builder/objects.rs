@@ -35,6 +35,8 @@ const KNOWN: &[(&str, ClassIndex)] = &[
     ("Array", class_index::ARRAY),
     ("ByteString", class_index::BYTE_STRING),
     ("Bitmap", class_index::BITMAP),
+    // Cog makes Points by this index.
+    ("Point", ClassIndex(54)),
 ];
 
 /// The indices of a class and of its metaclass.

@@ -20,11 +20,7 @@ pub fn read_package(folder: &Path) -> Result<PackageSource, SourceError> {
     let mut package = PackageSource { name: fallback, ..PackageSource::default() };
     for path in super::sorted_entries(folder)?.into_iter().filter(|path| path.is_file()) {
         if is_tonel(&path) {
-            let text = super::text_of(&path)?;
-            let mut reader = Reader { cursor: Cursor::new(&text), path: &path };
-            let outcome = reader.read_file(&mut package);
-            let line = reader.cursor.line();
-            outcome.map_err(|message| SourceError { path: path.clone(), line, message })?;
+            read_file(&super::text_of(&path)?, &path, &mut package)?;
         } else if path.extension().is_some_and(|extension| extension == "st") {
             let more = super::read_chunks(&path)?;
             package.classes.extend(more.classes);
@@ -36,10 +32,25 @@ pub fn read_package(folder: &Path) -> Result<PackageSource, SourceError> {
 }
 
 /// Whether the name is one of those that Tonel gives; other source files in a package's folder are of chunks.
-fn is_tonel(path: &Path) -> bool {
+pub(super) fn is_tonel(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name == PACKAGE_FILE
         || [".class.st", ".extension.st", ".trait.st"].iter().any(|end| name.ends_with(end))
+}
+
+/// Add what a file of this text defines to its package.
+///
+/// # Errors
+/// When it is no Tonel.
+pub(super) fn read_file(
+    text: &str,
+    path: &Path,
+    package: &mut PackageSource,
+) -> Result<(), SourceError> {
+    let mut reader = Reader { cursor: Cursor::new(text), path };
+    let outcome = reader.read_file(package);
+    let line = reader.cursor.line();
+    outcome.map_err(|message| SourceError { path: path.to_owned(), line, message })
 }
 
 struct Reader<'t> {
