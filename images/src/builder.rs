@@ -47,6 +47,9 @@ use plan::Plan;
 pub const LAUNCH_SELECTOR: &str = "launch";
 /// The class of the global dictionary.
 pub const SMALLTALK_CLASS: &str = "SystemDictionary";
+/// The flag of the header that says that the words of floats are little-endian
+/// (`StackInterpreter>>#getImageHeaderFlags`).
+const LITTLE_ENDIAN_FLOATS: u64 = 2;
 /// Eden that the image asks for, in bytes.
 const EDEN_BYTES: u32 = 4 << 20;
 
@@ -94,7 +97,8 @@ pub fn build(
     let heap = image_of(&plan, &compiled, options).map_err(|error| vec![error])?;
     // The other format number says no more than the sign of each method's header, and not every VM reads it.
     let format = SPUR_64;
-    let header = ImageHeader { format, eden_bytes: EDEN_BYTES, ..ImageHeader::default() };
+    let flags = LITTLE_ENDIAN_FLOATS;
+    let header = ImageHeader { format, flags, eden_bytes: EDEN_BYTES, ..ImageHeader::default() };
     Ok(BuiltImage { heap, header })
 }
 
