@@ -109,14 +109,18 @@ fn what_does_not_evaluate_says_why() {
 #[test]
 fn methods_are_compiled_and_files_are_loaded_at_run_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect(name);
+    let write =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect(name);
     write("package.st", "Package { #name : 'Greeting' }\n");
     write(
         "Greeter.class.st",
         "\"\nI greet.\n\"\nClass {\n\t#name : 'Greeter',\n\t#superclass : 'Object',\n\t#instVars : [ 'whom' ],\n\t#category : 'Greeting'\n}\n\n\
          { #category : 'greeting' }\nGreeter >> greet: aString [\n\twhom := aString.\n\t^ [ :x | x, ', ', whom ] value: 'hello'\n]\n",
     );
-    write("More.st", "!Greeter class methodsFor: 'greeting'!\ngreet\n\t^ self new greet: 'world'! !\n");
+    write(
+        "More.st",
+        "!Greeter class methodsFor: 'greeting'!\ngreet\n\t^ self new greet: 'world'! !\n",
+    );
     let path = folder.path().display();
     let expression = format!("PackageLoader load: '{path}'. (Smalltalk at: #Greeter) greet");
     let output = rowel(&["eval", &expression]);
@@ -124,7 +128,8 @@ fn methods_are_compiled_and_files_are_loaded_at_run_time() {
     write("Bad.st", "!Greeter methodsFor: 'greeting'!\nbad\n\t^ Nowhere! !\n");
     let output = rowel(&["eval", &expression]);
     assert!(text(&output.stderr).contains("Bad.st:3: "), "{}", text(&output.stderr));
-    let compiled = "Object compile: 'triple: n ^ (1 to: 3) inject: 0 into: [ :s :e | s + n ]'. 3 triple: 14";
+    let compiled =
+        "Object compile: 'triple: n ^ (1 to: 3) inject: 0 into: [ :s :e | s + n ]'. 3 triple: 14";
     assert_eq!(text(&rowel(&["eval", compiled]).stdout), "42\n");
     let chunks = "ChunkReader fileIn: '!Object methodsFor: ''x''! thrice ^ 3! ! 3 thrice + 1!'";
     assert_eq!(text(&rowel(&["eval", chunks]).stdout), "4\n");
