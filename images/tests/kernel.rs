@@ -43,7 +43,8 @@ fn every_class_has_a_comment() {
 fn symbols_are_unique_and_all_in_the_table() {
     let heap = built(BytecodeSet::SistaV1);
     let symbol = heap.class_of(heap.special(special::SELECTOR_DOES_NOT_UNDERSTAND));
-    let symbols: Vec<Oop> = objects(&heap).filter(|&object| heap.class_of(object) == symbol).collect();
+    let symbols: Vec<Oop> =
+        objects(&heap).filter(|&object| heap.class_of(object) == symbol).collect();
     let spellings: HashSet<&[u8]> = symbols.iter().map(|&symbol| heap.bytes(symbol)).collect();
     assert!(symbols.len() > 1000 && spellings.len() == symbols.len());
     let table = objects(&heap)

@@ -204,6 +204,15 @@ impl Reader<'_> {
                 class.class_instance_variables = variables;
                 return;
             }
+            if let Some((name, comment)) = comment_of(&statement)
+                && let Some(class) = self.class(name)
+            {
+                class.comment = comment.to_owned();
+                return;
+            }
+        }
+        if is_remark(&chunk.text) {
+            return;
         }
         let (source, line) = (chunk.text, chunk.line);
         self.package.do_its.push(DoItSource { source, path: self.path.to_owned(), line });
@@ -300,6 +309,19 @@ fn class_side_variables(statement: &Expression) -> Option<(String, Vec<String>)>
     is_definition.then(|| (name.clone(), variables))
 }
 
+/// `Name comment: '…'`.
+fn comment_of(statement: &Expression) -> Option<(&str, &str)> {
+    let Kind::Send { receiver, message } = &statement.kind else { return None };
+    let Kind::Variable(name) = &receiver.kind else { return None };
+    let text = literal_text(message.arguments.first()?)?;
+    (message.selector == "comment:").then_some((name, text))
+}
+
+/// Whether evaluating a text would do nothing: it is a comment.
+fn is_remark(text: &str) -> bool {
+    parse_doit(text).is_ok_and(|method| method.body.statements.is_empty())
+}
+
 fn literal_text(expression: &Expression) -> Option<&str> {
     match &expression.kind {
         Kind::Literal(Literal::String(text) | Literal::Symbol(text)) => Some(text),
@@ -361,6 +383,16 @@ Top initialize!
         assert_eq!(package.extensions[0].methods[0].protocol, "*Toys");
         let do_its: Vec<&str> = package.do_its.iter().map(|it| it.source.as_str()).collect();
         assert_eq!(do_its, ["'From a test'", "Top initialize"]);
+    }
+
+    #[test]
+    fn comments_of_classes_and_of_files_are_not_evaluated() {
+        let text = "\"About this file.\"!\nObject subclass: #Top instanceVariableNames: '' classVariableNames: '' \
+                    poolDictionaries: '' category: 'Toys'!\nTop comment: 'I spin.'!\nOther comment: 'x'!\n";
+        let package = read(text, Path::new("Toys.st"));
+        assert_eq!(package.classes[0].comment, "I spin.");
+        let do_its: Vec<&str> = package.do_its.iter().map(|it| it.source.as_str()).collect();
+        assert_eq!(do_its, ["Other comment: 'x'"]);
     }
 
     #[test]
