@@ -11,8 +11,22 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// The words that name a subcommand when they come first.
-pub const SUBCOMMANDS: &[&str] =
-    &["run", "image", "fetch", "demo", "bench", "jit", "top", "completions", "man", "help"];
+pub const SUBCOMMANDS: &[&str] = &[
+    "run",
+    "eval",
+    "test",
+    "new",
+    "build",
+    "image",
+    "fetch",
+    "demo",
+    "bench",
+    "jit",
+    "top",
+    "completions",
+    "man",
+    "help",
+];
 
 /// What `rowel --version` prints.
 pub const VERSION: &str = concat!(
@@ -26,7 +40,8 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "Environment",
         &[
-            ("SQUEAK_IMAGE", "The image to run when none is named"),
+            ("SQUEAK_IMAGE", "The image to run when none is named, in place of Rowel's own"),
+            ("XDG_STATE_HOME", "Where the history of expressions is kept; else ~/.local/state"),
             ("ROWEL_IMAGE", "The image for `rowel bench`, and for the tests"),
             (
                 "ROWEL_CACHE",
@@ -87,11 +102,17 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("A virtual machine for Spur images (Squeak, Cuis, Pharo)")
         .override_usage(
-            "rowel [VM options] [IMAGE [image arguments]]\n       \
+            "rowel [VM options]\n       \
+             rowel [VM options] SCRIPT.st [arguments]\n       \
+             rowel [VM options] IMAGE [image arguments]\n       \
              rowel [VM options] -- [image arguments]\n       rowel COMMAND",
         )
         .after_help(sections_as_text())
         .subcommand(run_command())
+        .subcommand(crate::smalltalk::eval_command())
+        .subcommand(crate::smalltalk::test_command())
+        .subcommand(crate::smalltalk::new_command())
+        .subcommand(crate::build::command())
         .subcommand(image_command())
         .subcommand(
             Command::new("fetch")
@@ -126,7 +147,7 @@ pub fn command() -> Command {
 /// `rowel run`, whose words are read by the option grammar.
 fn run_command() -> Command {
     Command::new("run")
-        .about("Run an image, as `rowel` without a command does")
+        .about("Run an image or a script, or read expressions, as `rowel` without a command does")
         .disable_help_flag(true)
         .after_help(sections_as_text())
         .arg(
@@ -136,7 +157,7 @@ fn run_command() -> Command {
                 .allow_hyphen_values(true)
                 .value_hint(ValueHint::FilePath)
                 .value_parser(value_parser!(OsString))
-                .help("VM options, the image, and the image's arguments"),
+                .help("VM options, the image or script, and its arguments"),
         )
 }
 

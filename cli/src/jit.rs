@@ -93,7 +93,7 @@ pub fn dump(arguments: &ArgMatches) -> ExitCode {
 fn compile_cold(config: &Config, method: &str) -> ExitCode {
     crate::start_logging(config.log_level);
     let compiled = crate::find_image(config)
-        .and_then(|image| crate::run::compile_cold(&image, config, method));
+        .and_then(|image| crate::run::compile_cold(image.as_deref(), config, method));
     match compiled {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => crate::fail(format_args!("{method}: no such method in the image")),

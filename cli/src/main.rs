@@ -5,16 +5,20 @@
 //! spelled (`options`), how images are fetched (`fetch`).
 
 mod bench;
+mod build;
 mod commands;
 mod crash_report;
 mod demo;
+mod embedded;
 mod fetch;
 mod image;
 mod jit;
 mod metrics;
 mod options;
+mod repl;
 mod run;
 mod signals;
+mod smalltalk;
 mod top;
 
 use clap::ArgMatches;
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("run") => requested(options::parse(words[1..].to_vec())),
+        Some("eval" | "test") if !asks_for_help(&words) => on_embedded(&words),
         Some("jit") if words.get(1).is_some_and(|word| word == "stats") => {
             jit::stats(words[2..].to_vec())
         }
@@ -48,6 +53,30 @@ fn written(result: io::Result<()>) -> ExitCode {
     match result.and_then(|()| io::stdout().flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(format_args!("stdout: {error}")),
+    }
+}
+
+/// Whether the first word after the command is a wish for help.
+fn asks_for_help(words: &[OsString]) -> bool {
+    words.get(1).is_some_and(|word| word == "--help" || word == "-h")
+}
+
+/// `rowel eval` and `rowel test`, with VM options of two dashes before their words.
+fn on_embedded(words: &[OsString]) -> ExitCode {
+    let (options, rest) = smalltalk::split_options(&words[1..]);
+    let told = match words[0].to_str() {
+        Some("eval") => smalltalk::eval_words(rest),
+        _ => Ok(smalltalk::test_words(rest)),
+    };
+    let told = match told {
+        Ok(told) => told,
+        Err(error) => return fail(error),
+    };
+    let options = options.iter().filter(|word| *word != "--").cloned();
+    let words = options.chain([OsString::from("--")]).chain(told).collect();
+    match options::parse(words) {
+        Ok(Request::Run(config)) => run_image(&Config { embedded: true, ..*config }),
+        other => requested(other),
     }
 }
 
@@ -89,11 +118,13 @@ fn subcommand() -> ExitCode {
             _ => fail("rowel jit --help lists the tasks"),
         },
         Some(("top", arguments)) => top::run(arguments).unwrap_or_else(fail),
+        Some(("build", arguments)) => build::run(arguments).unwrap_or_else(fail),
         Some(("bench", arguments)) => bench::run(arguments).unwrap_or_else(fail),
         Some(("demo", _)) => match demo::run() {
             Ok(text) => written(write!(io::stdout(), "{text}")),
             Err(error) => fail(error),
         },
+        Some(("new", arguments)) => smalltalk::new_project(arguments),
         Some(("man", _)) => written(commands::write_man(&mut io::stdout())),
         _ => fail("rowel --help lists the commands"),
     }
@@ -141,25 +172,28 @@ fn run_image(config: &Config) -> ExitCode {
     {
         return fail(format_args!("{}: {error}", directory.display()));
     }
-    match find_image(config) {
-        Ok(image) => run::run(&image, config).unwrap_or_else(fail),
-        Err(message) => fail(message),
+    // Scripts are for the image that is brought along.
+    if let Some(file) = config.image.as_deref().filter(|file| smalltalk::is_script(file)) {
+        let image_arguments = smalltalk::script_words(file, &config.image_arguments);
+        let config = Config { image_arguments, ..config.clone() };
+        return run::run_embedded(&config).unwrap_or_else(fail);
     }
+    let ended = find_image(config).and_then(|image| match image {
+        Some(image) => run::run(&image, config),
+        None => run::run_embedded(config),
+    });
+    ended.unwrap_or_else(fail)
 }
 
-/// The image named, by the command line or by `SQUEAK_IMAGE`, else the one in the cache. A name
-/// may lack its `.image`.
-fn find_image(config: &Config) -> Result<PathBuf, String> {
+/// The image named, by the command line or by `SQUEAK_IMAGE`, whose name may lack its `.image`; nothing for the one that
+/// is brought along.
+fn find_image(config: &Config) -> Result<Option<PathBuf>, String> {
     let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
-    if let Some(path) = config.image.clone().or(named.map(PathBuf::from)) {
-        let mut with_suffix = path.clone().into_os_string();
-        with_suffix.push(".image");
-        return [path.clone(), with_suffix.into()]
-            .into_iter()
-            .find(|candidate| candidate.is_file())
-            .ok_or_else(|| format!("{}: no such image", path.display()));
-    }
-    fetch::cached_cuis().filter(|path| path.is_file()).ok_or_else(|| {
-        "no image was named and none is in the cache; `rowel fetch cuis` gets one".to_owned()
-    })
+    let named = config.image.clone().or(named.map(PathBuf::from));
+    let Some(path) = named.filter(|_| !config.embedded) else { return Ok(None) };
+    let mut with_suffix = path.clone().into_os_string();
+    with_suffix.push(".image");
+    let mut candidates = [path.clone(), with_suffix.into()].into_iter();
+    let found = candidates.find(|candidate| candidate.is_file());
+    found.map(Some).ok_or_else(|| format!("{}: no such image", path.display()))
 }

@@ -230,8 +230,10 @@ pub enum Request {
 /// How to run an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// The image as it was named; `None` asks for the default one.
+    /// The image or script as it was named; `None` asks for the default image.
     pub image: Option<PathBuf>,
+    /// Whether the image that the command brings along is meant, whatever the environment says.
+    pub embedded: bool,
     /// What the image sees as its arguments (system attributes 2 and up).
     pub image_arguments: Vec<OsString>,
     /// What the image sees as the VM's options (system attributes -1 and down). As there is no

@@ -16,7 +16,7 @@ use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-use crate::{crash_report, metrics, signals};
+use crate::{crash_report, embedded, metrics, repl, signals};
 
 /// How long isolates may take to end when the image has.
 const LONGEST_END: Duration = Duration::from_secs(2);
@@ -35,8 +35,23 @@ const EDEN_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=256 << 20;
 /// # Errors
 /// A message for people when it cannot be opened, or cannot go on.
 pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
+    let vm = open(path, config).map_err(|error| format!("{}: {error}", path.display()))?;
+    run_vm(vm, path, config)
+}
+
+/// Run the image that the command brings along until it quits.
+///
+/// # Errors
+/// A message for people when it cannot be opened, or cannot go on.
+pub fn run_embedded(config: &Config) -> Result<ExitCode, String> {
+    let path = Path::new(embedded::NAME);
+    let vm = open_embedded(config).map_err(|error| format!("the embedded image: {error}"))?;
+    run_vm(vm, path, config)
+}
+
+/// Run a VM that is ready to be resumed; `path` names its image.
+fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> {
     let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut vm = open(path, config).map_err(|error| at(&error))?;
     let process = std::process::id();
     let mut options = jit_options(config);
     if options.when == When::Off && options.shows_something() {
@@ -61,6 +76,7 @@ pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
         vm.resume_image().map_err(|error| at(&error))?;
         Ok(vm.run())
     });
+    repl::leave_terminal(&mut vm);
     let reason = match &end {
         Ok(Ok(0)) => ExitReason::Normal,
         Ok(Ok(code)) => ExitReason::Quit(*code),
@@ -108,15 +124,17 @@ fn isolate_settings(path: &Path, options: &JitOptions) -> Settings {
     Settings { name, permissions: Permissions::ALL, jit, jit_after, ..Settings::default() }
 }
 
-/// Compile `method` of the image at `path`, which does not run, and dump what `config` asks for. Answers whether
-/// there is such a method.
+/// Compile `method` of the image at `path`, or of the embedded one, which does not run, and dump what `config` asks for.
+/// Answers whether there is such a method.
 ///
 /// # Errors
 /// A message for people when the image cannot be opened, or native code not be made.
-pub fn compile_cold(path: &Path, config: &Config, method: &str) -> Result<bool, String> {
-    let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut vm = open(path, config).map_err(|error| at(&error))?;
-    Tiered::compile_cold(&mut vm, &jit_options(config), method).map_err(|error| at(&error))
+pub fn compile_cold(path: Option<&Path>, config: &Config, method: &str) -> Result<bool, String> {
+    let name = path.unwrap_or(Path::new(embedded::NAME)).display();
+    let vm = path.map_or_else(|| open_embedded(config), |path| open(path, config));
+    let mut vm = vm.map_err(|error| format!("{name}: {error}"))?;
+    Tiered::compile_cold(&mut vm, &jit_options(config), method)
+        .map_err(|error| format!("{name}: {error}"))
 }
 
 /// A VM with the image at `path`, ready to be resumed.
@@ -125,6 +143,19 @@ fn open(path: &Path, config: &Config) -> Result<Vm, String> {
     let header = read_header(&absolute).map_err(|error| error.to_string())?;
     let sizes = sizes(config, &header)?;
     let mut vm = Vm::open(&absolute, &sizes).map_err(|error| error.to_string())?;
+    prepare(&mut vm, config);
+    Ok(vm)
+}
+
+/// A VM with the embedded image, ready to be resumed.
+fn open_embedded(config: &Config) -> Result<Vm, String> {
+    let start = embedded::IMAGE.0;
+    let header =
+        ImageHeader::parse(start, start.len() as u64).map_err(|error| error.to_string())?;
+    let sizes = sizes(config, &header)?;
+    let path = std::env::current_dir().unwrap_or_default().join(embedded::NAME);
+    let mut vm =
+        Vm::open_embedded(embedded::IMAGE, &path, &sizes).map_err(|error| error.to_string())?;
     prepare(&mut vm, config);
     Ok(vm)
 }
@@ -169,6 +200,7 @@ fn sizes(config: &Config, header: &ImageHeader) -> Result<HeapOptions, String> {
 /// Modules, arguments and test modes.
 fn prepare(vm: &mut Vm, config: &Config) {
     vm.modules.add(rowel_plugins::MODULES);
+    vm.modules.add(&[repl::MODULE]);
     let text =
         |words: &[OsString]| words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     vm.host.vm_path = std::env::current_exe().unwrap_or_default();

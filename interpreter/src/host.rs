@@ -2,9 +2,20 @@
 //!
 //! Filled in by the embedder (the command line). Must not know how options are spelled.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use rowel_objmem::image::ImageHeader;
+
+/// An image file that is part of the program.
+#[derive(Clone, Copy)]
+pub struct EmbeddedImage(pub &'static [u8]);
+
+impl fmt::Debug for EmbeddedImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an image of {} bytes", self.0.len())
+    }
+}
 
 /// The surroundings of an image.
 #[derive(Debug, Default)]
@@ -13,6 +24,8 @@ pub struct Host {
     pub vm_path: PathBuf,
     /// Path of the image: system attribute 1 and primitive 121. Absolute.
     pub image_path: PathBuf,
+    /// The image itself, where it did not come from a file.
+    pub embedded_image: Option<EmbeddedImage>,
     /// The VM's own options: system attributes −1, −2 …
     pub vm_arguments: Vec<String>,
     /// The image's arguments: system attributes 2, 3 …

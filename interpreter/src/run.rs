@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use rowel_objmem::image::{HeapOptions, ImageError};
+use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
 use rowel_objmem::layout::special;
 use rowel_objmem::{Heap, Oop};
 
 use crate::dispatch::{self, Leave};
+use crate::host::EmbeddedImage;
 use crate::layout::{ASSOCIATION_VALUE, process, scheduler};
 use crate::vm::Vm;
 
@@ -21,13 +22,30 @@ impl Vm {
     /// # Errors
     /// What is wrong with the file, or that the system has no memory for it.
     pub fn open(path: &Path, options: &HeapOptions) -> Result<Vm, ImageError> {
-        let (heap, header) = Heap::open(path, options)?;
+        Ok(Self::of_heap(Heap::open(path, options)?, path))
+    }
+
+    /// A VM for an image that the program brings along; where the image asks for its file it gets `path`.
+    ///
+    /// # Errors
+    /// What is wrong with the image, or that the system has no memory for it.
+    pub fn open_embedded(
+        image: EmbeddedImage,
+        path: &Path,
+        options: &HeapOptions,
+    ) -> Result<Vm, ImageError> {
+        let mut vm = Self::of_heap(Heap::open_bytes(image.0, options)?, path);
+        vm.host.embedded_image = Some(image);
+        Ok(vm)
+    }
+
+    fn of_heap((heap, header): (Heap, ImageHeader), path: &Path) -> Vm {
         let zone = heap.stack_zone();
         let mut vm = Vm::new(heap, zone);
         vm.host.image_path = path.to_owned();
         vm.host.header = Some(header);
         vm.modules.add(&[crate::primitives::vm_module::MODULE]);
-        Ok(vm)
+        vm
     }
 
     /// Make the registers ready to go on in the process that saved the image.

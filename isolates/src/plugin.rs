@@ -267,7 +267,7 @@ fn boot_template(vm: &mut Vm) -> Result<Template, Failure> {
     if let Some(template) = template_of(vm) {
         return Ok(template);
     }
-    let template = Template::open(&vm.host.image_path).map_err(|_| Failure::OperationFailed)?;
+    let template = Template::open_image_of(&vm.host).map_err(|_| Failure::OperationFailed)?;
     vm.modules.state::<State>().template = Some(template.clone());
     Ok(template)
 }

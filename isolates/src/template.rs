@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rowel_interpreter::host::Host;
 use rowel_interpreter::start::CannotStart;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
@@ -100,7 +101,20 @@ impl Template {
     pub fn open(path: &Path) -> Result<Template, TemplateError> {
         let at = |error| TemplateError::Image(path.to_owned(), error);
         let absolute = path.canonicalize().map_err(|error| at(error.into()))?;
-        let mut vm = Vm::open(&absolute, &HeapOptions::default()).map_err(at)?;
+        Self::of_vm(Vm::open(&absolute, &HeapOptions::default()).map_err(at)?)
+    }
+
+    /// A template of the image that a VM was started with, as it was then.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or there is no memory.
+    pub fn open_image_of(host: &Host) -> Result<Template, TemplateError> {
+        let Some(image) = host.embedded_image else { return Self::open(&host.image_path) };
+        let vm = Vm::open_embedded(image, &host.image_path, &HeapOptions::default());
+        Self::of_vm(vm.map_err(|error| TemplateError::Image(host.image_path.clone(), error))?)
+    }
+
+    fn of_vm(mut vm: Vm) -> Result<Template, TemplateError> {
         vm.host.vm_path = std::env::current_exe().unwrap_or_default();
         Ok(Template::freeze(&mut vm)?)
     }

@@ -120,6 +120,19 @@ impl Heap {
     /// # Errors
     /// When the system gives no memory.
     pub fn bootstrap(options: BootstrapOptions) -> io::Result<Heap> {
+        use bootstrap_class::{FALSE, TRUE, UNDEFINED_OBJECT};
+        let mut heap = Heap::bare(options, [UNDEFINED_OBJECT, FALSE, TRUE])?;
+        heap.make_classes().ok_or_else(|| io::Error::other("no memory for the first objects"))?;
+        Ok(heap)
+    }
+
+    /// A fresh heap without classes: nil, false and true, whose classes will have the indices `classes` (in that
+    /// order), an empty first page of the class table, and a special objects array that knows those three.
+    /// [`enter_class_at`](Self::enter_class_at) and [`index_of_class`](Self::index_of_class) fill the table.
+    ///
+    /// # Errors
+    /// When the system gives no memory.
+    pub fn bare(options: BootstrapOptions, classes: [ClassIndex; 3]) -> io::Result<Heap> {
         let cage = Cage::reserve_up_to(
             Address(NULL_GUARD),
             options.cage_bytes,
@@ -155,15 +168,15 @@ impl Heap {
             hidden_roots: Oop::ZERO,
             last_hash: 1,
         });
-        heap.make_well_known_objects()
+        heap.make_well_known_objects(classes)
             .ok_or_else(|| io::Error::other("no memory for the first objects"))?;
         Ok(heap)
     }
 
-    fn make_well_known_objects(&mut self) -> Option<()> {
-        self.nil = self.allocate_old(bootstrap_class::UNDEFINED_OBJECT, Format::EMPTY, 0)?;
-        self.false_object = self.allocate_old(bootstrap_class::FALSE, Format::EMPTY, 0)?;
-        self.true_object = self.allocate_old(bootstrap_class::TRUE, Format::EMPTY, 0)?;
+    fn make_well_known_objects(&mut self, classes: [ClassIndex; 3]) -> Option<()> {
+        self.nil = self.allocate_old(classes[0], Format::EMPTY, 0)?;
+        self.false_object = self.allocate_old(classes[1], Format::EMPTY, 0)?;
+        self.true_object = self.allocate_old(classes[2], Format::EMPTY, 0)?;
         let pun = ClassIndex(ARRAY_CLASS_INDEX_PUN);
         let roots = u64::from(CLASS_TABLE_ROOT_SLOTS + HIDDEN_ROOT_SLOTS);
         self.hidden_roots = self.make_old_array(pun, roots)?;
@@ -178,23 +191,28 @@ impl Heap {
         ] {
             self.store(specials, index, value);
         }
-        for &(index, entry, format, fixed) in CLASSES {
-            let class = self.make_class(index, format, fixed)?;
-            self.store(page, index.0 as usize, class);
-            if let Some(entry) = entry {
-                self.store(specials, entry, class);
-            }
-        }
-        // Both tags of odd value are SmallInteger's in Spur's table.
-        let integer = self.class_at(ClassIndex(1));
-        self.store(page, 3, integer);
         self.set_special_objects(specials);
         Some(())
     }
 
-    fn make_class(&mut self, index: ClassIndex, format: Format, fixed: i64) -> Option<Oop> {
+    fn make_classes(&mut self) -> Option<()> {
+        for &(index, entry, format, fixed) in CLASSES {
+            let class = self.make_class(format, fixed)?;
+            self.enter_class_at(class, index)?;
+            if let Some(entry) = entry {
+                self.set_special(entry, class);
+            }
+        }
+        // Both tags of odd value are SmallInteger's in Spur's table.
+        let integer = self.class_at(ClassIndex(1));
+        let page = self.memory.fetch(self.hidden_roots, 0);
+        self.store(page, 3, integer);
+        Some(())
+    }
+
+    fn make_class(&mut self, format: Format, fixed: i64) -> Option<Oop> {
         let class = self.make_old_array(bootstrap_class::CLASS, CLASS_SLOTS)?;
-        let header = self.memory.header(class).with_format(Format::FIXED).with_hash(index.0);
+        let header = self.memory.header(class).with_format(Format::FIXED);
         self.memory.set_header(class, header);
         let format = Oop::small_integer(i64::from(format.bits()) << 16 | fixed);
         self.memory.store_unchecked(class, CLASS_FORMAT, format);

@@ -34,6 +34,21 @@ impl Heap {
         self.enter_class(class)
     }
 
+    /// Give `class` this index, which becomes its identity hash too; whatever class had the index loses it. `None`
+    /// when memory is used up.
+    ///
+    /// # Panics
+    /// When the index is beyond the table.
+    pub fn enter_class_at(&mut self, class: Oop, index: ClassIndex) -> Option<()> {
+        let page_index = index.0 >> CLASS_TABLE_PAGE_SHIFT;
+        assert!(page_index < CLASS_TABLE_ROOT_SLOTS, "{index:?} is beyond the class table");
+        let page = self.page_for_entry(page_index)?;
+        self.store(page, (index.0 & (CLASS_TABLE_PAGE_SIZE - 1)) as usize, class);
+        let header = self.memory.header(class).with_hash(index.0);
+        self.memory.set_header(class, header);
+        Some(())
+    }
+
     /// The hidden roots object.
     pub fn hidden_roots(&self) -> Oop {
         self.hidden_roots

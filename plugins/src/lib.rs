@@ -30,6 +30,7 @@ mod operands;
 mod os_process_plugin;
 pub mod re;
 mod re_plugin;
+mod rowel_compiler_plugin;
 pub mod security_plugin;
 pub mod socket;
 mod socket_plugin;
@@ -62,6 +63,7 @@ pub const MODULES: &[Module] = &[
     misc_primitive_plugin::MODULE,
     os_process_plugin::MODULE,
     re_plugin::MODULE,
+    rowel_compiler_plugin::MODULE,
     security_plugin::MODULE,
     socket_plugin::MODULE,
     uuid_plugin::MODULE,

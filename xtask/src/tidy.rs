@@ -14,22 +14,38 @@ const MAX_LINES: usize = 1000;
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("rowel-bytecode", &[]),
     ("rowel-objmem", &[]),
+    ("rowel-images", &["rowel-bytecode", "rowel-objmem"]),
     ("rowel-interpreter", &["rowel-bytecode", "rowel-objmem"]),
-    ("rowel-plugins", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
+    ("rowel-plugins", &["rowel-bytecode", "rowel-objmem", "rowel-images", "rowel-interpreter"]),
     ("rowel-jit", &["rowel-bytecode", "rowel-objmem", "rowel-interpreter"]),
     (
         "rowel-isolates",
-        &["rowel-bytecode", "rowel-objmem", "rowel-interpreter", "rowel-plugins", "rowel-jit"],
+        &[
+            "rowel-bytecode",
+            "rowel-objmem",
+            "rowel-images",
+            "rowel-interpreter",
+            "rowel-plugins",
+            "rowel-jit",
+        ],
     ),
     (
         "rowel-benches",
-        &["rowel-bytecode", "rowel-objmem", "rowel-interpreter", "rowel-plugins", "rowel-jit"],
+        &[
+            "rowel-bytecode",
+            "rowel-objmem",
+            "rowel-images",
+            "rowel-interpreter",
+            "rowel-plugins",
+            "rowel-jit",
+        ],
     ),
     (
         "rowel-cli",
         &[
             "rowel-bytecode",
             "rowel-objmem",
+            "rowel-images",
             "rowel-interpreter",
             "rowel-plugins",
             "rowel-jit",

@@ -3,6 +3,7 @@
 //! Must not know how objects are checked ([`super::check`]) nor where they go ([`super::place`]).
 
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::segments::{BRIDGE_BYTES, Segment, segments};
 use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory};
 use crate::heap::{Heap, HeapParts};
 use crate::layout::FREE_CHUNK_CLASS_INDEX;
+use crate::memory_file::memory_file;
 use crate::old_space::OldSpace;
 use crate::oop::{Address, Oop, TAG_BITS};
 
@@ -59,8 +61,8 @@ struct Opened {
     facts: Facts,
 }
 
-fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
-    let file = Arc::new(File::open(path)?);
+fn open(file: File, options: &HeapOptions) -> Result<Opened, ImageError> {
+    let file = Arc::new(file);
     let header = header_of(&file)?;
     let mut segments = segments(&header, &file)?;
     let plan = plan(&mut segments, options)?;
@@ -78,7 +80,7 @@ fn open(path: &Path, options: &HeapOptions) -> Result<Opened, ImageError> {
 /// # Errors
 /// What is wrong with the file.
 pub fn check_file(path: &Path) -> Result<(ImageHeader, usize, u64), ImageError> {
-    let image = open(path, &HeapOptions::default())?;
+    let image = open(File::open(path)?, &HeapOptions::default())?;
     Ok((image.header, image.segments.len(), image.facts.objects))
 }
 
@@ -90,10 +92,10 @@ pub fn read_header(path: &Path) -> Result<ImageHeader, ImageError> {
     header_of(&File::open(path)?)
 }
 
-fn header_of(file: &File) -> Result<ImageHeader, ImageError> {
-    use std::io::Read;
+fn header_of(mut file: &File) -> Result<ImageHeader, ImageError> {
     let bytes = file.metadata()?.len();
     let mut start = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
     file.take(HEADER_BYTES.into()).read_to_end(&mut start)?;
     ImageHeader::parse(&start, bytes)
 }
@@ -104,7 +106,24 @@ impl Heap {
     /// # Errors
     /// What is wrong with the file, or that the system has no memory for it.
     pub fn open(path: &Path, options: &HeapOptions) -> Result<(Heap, ImageHeader), ImageError> {
-        let Opened { cage, header, plan, segments, facts } = open(path, options)?;
+        Self::open_file(File::open(path)?, options)
+    }
+
+    /// Like [`open`](Self::open), for an image that is no file: it becomes one in memory first.
+    ///
+    /// # Errors
+    /// What is wrong with the image, or that the system has no memory for it.
+    pub fn open_bytes(
+        image: &[u8],
+        options: &HeapOptions,
+    ) -> Result<(Heap, ImageHeader), ImageError> {
+        let mut file = memory_file("rowel image")?;
+        file.write_all(image)?;
+        Self::open_file(file, options)
+    }
+
+    fn open_file(file: File, options: &HeapOptions) -> Result<(Heap, ImageHeader), ImageError> {
+        let Opened { cage, header, plan, segments, facts } = open(file, options)?;
         let mut bridges = Vec::new();
         if plan.in_place {
             let between = &segments[..segments.len() - 1];

@@ -1,0 +1,7 @@
+//! The compiler: what it makes of texts, in both bytecode sets.
+
+mod golden;
+mod malformed;
+mod meaning;
+mod program;
+mod verify;

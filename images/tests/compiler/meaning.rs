@@ -1,0 +1,114 @@
+//! Random methods do what an evaluator of their trees says, in both bytecode sets.
+
+use std::path::Path;
+
+use rowel_bytecode::BytecodeSet;
+use rowel_images::builder::{BuildOptions, build};
+use rowel_images::compiler::compile_method;
+use rowel_images::source::{self, ClassKind, ClassSource, MethodSource, PackageSource};
+use rowel_interpreter::start::Ended;
+use rowel_interpreter::vm::Vm;
+use rowel_objmem::Oop;
+use rowel_objmem::image::HeapOptions;
+
+use crate::golden::Names;
+use crate::program::{Evaluator, MODULUS, Program, Writer};
+use crate::verify::verify;
+
+const SETS: [BytecodeSet; 2] = [BytecodeSet::SistaV1, BytecodeSet::V3PlusClosures];
+/// How many methods are verified, and how many of these run.
+const VERIFIED: u64 = 5_000;
+const RUN: u64 = 1_500;
+const ARGUMENTS: [[i64; 2]; 3] = [[0, 0], [1, 5], [-3, 1000]];
+
+#[test]
+fn random_methods_are_good_code() {
+    for seed in 0..VERIFIED {
+        let text = Writer::program(seed).text("method");
+        for set in SETS {
+            match compile_method(&text, &Names, set) {
+                Ok(code) => verify(&code, set),
+                Err(error) => panic!("{}", error.show(&text, &seed.to_string(), 1)),
+            }
+        }
+    }
+}
+
+fn method(source: String) -> MethodSource {
+    MethodSource {
+        class_side: true,
+        protocol: "all".to_owned(),
+        source,
+        path: "p.st".into(),
+        line: 1,
+    }
+}
+
+/// An image in which class `Probe` has the methods.
+fn image_with(methods: Vec<MethodSource>, bytecodes: BytecodeSet, path: &Path) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
+    let mut packages = source::read(&folder).expect("the tiny kernel");
+    let class = ClassSource {
+        name: "Probe".to_owned(),
+        superclass: Some("Object".to_owned()),
+        kind: ClassKind::Fixed,
+        instance_variables: Vec::new(),
+        class_variables: Vec::new(),
+        class_instance_variables: Vec::new(),
+        pools: Vec::new(),
+        package: "Probe".to_owned(),
+        comment: String::new(),
+        methods,
+        path: "p.st".into(),
+        line: 1,
+    };
+    packages.push(PackageSource {
+        name: "Probe".to_owned(),
+        classes: vec![class],
+        ..PackageSource::default()
+    });
+    let image = match build(&packages, BuildOptions { bytecodes }) {
+        Ok(image) => image,
+        Err(errors) => panic!("{}", errors[0]),
+    };
+    image.write(path).expect("the image is written");
+}
+
+fn answer(vm: &mut Vm, name: &str, arguments: [i64; 2]) -> i64 {
+    let probe = vm.find_class("Probe").expect("the class");
+    let selector = vm.find_selector(probe, name).expect("the selector");
+    let arguments = arguments.map(Oop::small_integer);
+    vm.start(probe, selector, &arguments, 40).expect("a process");
+    match vm.run_root() {
+        Ended::Returned(value) => {
+            assert!(value.is_small_integer(), "{name}: {value:?}");
+            value.integer_value()
+        }
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn random_methods_answer_what_they_should() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let programs: Vec<Program> = (0..RUN).map(Writer::program).collect();
+    let texts: Vec<String> = programs
+        .iter()
+        .enumerate()
+        .map(|(number, program)| program.text(&format!("m{number}")))
+        .collect();
+    for set in SETS {
+        let twice = format!("twice: x ^ x + x \\\\ {MODULUS}");
+        let methods = texts.iter().cloned().chain([twice]).map(method).collect();
+        let path = folder.path().join("probe.image");
+        image_with(methods, set, &path);
+        let mut vm = Vm::open(&path, &HeapOptions::default()).expect("a good image");
+        for (number, program) in programs.iter().enumerate() {
+            for arguments in ARGUMENTS {
+                let expected = Evaluator::answer(program, arguments);
+                let found = answer(&mut vm, &format!("m{number}:with:"), arguments);
+                assert_eq!(found, expected, "{set:?}, {arguments:?}:\n{}", texts[number]);
+            }
+        }
+    }
+}
