@@ -26,7 +26,7 @@ use clap_complete::Shell;
 use options::{Config, OptionError, Request};
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -172,31 +172,28 @@ fn run_image(config: &Config) -> ExitCode {
     {
         return fail(format_args!("{}: {error}", directory.display()));
     }
-    let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
-    let image = match &config.image {
-        _ if config.embedded => None,
-        // Scripts are for the image that is brought along.
-        Some(file) if smalltalk::is_script(file) => {
-            let image_arguments = smalltalk::script_words(file, &config.image_arguments);
-            let config = Config { image_arguments, ..config.clone() };
-            return run::run_embedded(&config).unwrap_or_else(fail);
-        }
-        Some(image) => Some(image.clone()),
-        None => named.map(PathBuf::from),
-    };
-    let ended = match image.map(|image| find_image(&image)) {
-        Some(found) => found.and_then(|image| run::run(&image, config)),
+    // Scripts are for the image that is brought along.
+    if let Some(file) = config.image.as_deref().filter(|file| smalltalk::is_script(file)) {
+        let image_arguments = smalltalk::script_words(file, &config.image_arguments);
+        let config = Config { image_arguments, ..config.clone() };
+        return run::run_embedded(&config).unwrap_or_else(fail);
+    }
+    let ended = find_image(config).and_then(|image| match image {
+        Some(image) => run::run(&image, config),
         None => run::run_embedded(config),
-    };
+    });
     ended.unwrap_or_else(fail)
 }
 
-/// The image of that name, which may lack its `.image`.
-fn find_image(path: &Path) -> Result<PathBuf, String> {
-    let mut with_suffix = path.to_owned().into_os_string();
+/// The image named, by the command line or by `SQUEAK_IMAGE`, whose name may lack its `.image`; nothing for the one that
+/// is brought along.
+fn find_image(config: &Config) -> Result<Option<PathBuf>, String> {
+    let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
+    let named = config.image.clone().or(named.map(PathBuf::from));
+    let Some(path) = named.filter(|_| !config.embedded) else { return Ok(None) };
+    let mut with_suffix = path.clone().into_os_string();
     with_suffix.push(".image");
-    let mut candidates = [path.to_owned(), with_suffix.into()].into_iter();
-    candidates
-        .find(|candidate| candidate.is_file())
-        .ok_or_else(|| format!("{}: no such image", path.display()))
+    let mut candidates = [path.clone(), with_suffix.into()].into_iter();
+    let found = candidates.find(|candidate| candidate.is_file());
+    found.map(Some).ok_or_else(|| format!("{}: no such image", path.display()))
 }

@@ -256,7 +256,7 @@ impl Validator for Assistant {
     /// Text that ends too early goes on in the next line, until a line is left empty.
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
-        let is_given_up = text.ends_with("\n\n") || text.trim().is_empty();
+        let is_given_up = text.ends_with('\n') || text.trim().is_empty();
         Ok(match free_names(text) {
             Err(error) if error.incomplete && !is_given_up => ValidationResult::Incomplete,
             _ => ValidationResult::Valid(None),

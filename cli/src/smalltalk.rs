@@ -17,15 +17,15 @@ use crate::fail;
 
 /// What a script begins with that the system can start.
 const INTERPRETER_LINE: &[u8] = b"#!";
-/// The files of a new project: name, text. `Hello` stands for the project's name.
+/// The files of a new project: name, text. `Sample` stands for the project's name.
 const PROJECT: [(&str, &str); 7] = [
     ("README.md", include_str!("project/README.md")),
     ("main.st", include_str!("project/main.st")),
     (".gitignore", "*.image\n"),
-    ("src/Hello/package.st", include_str!("project/package.st")),
-    ("src/Hello/Hello.class.st", include_str!("project/Hello.class.st")),
-    ("src/Hello-Tests/package.st", include_str!("project/package-tests.st")),
-    ("src/Hello-Tests/HelloTest.class.st", include_str!("project/HelloTest.class.st")),
+    ("src/Sample/package.st", include_str!("project/package.st")),
+    ("src/Sample/Sample.class.st", include_str!("project/Sample.class.st")),
+    ("src/Sample-Tests/package.st", include_str!("project/package-tests.st")),
+    ("src/Sample-Tests/SampleTest.class.st", include_str!("project/SampleTest.class.st")),
 ];
 
 /// `rowel eval`.
@@ -154,9 +154,9 @@ fn make_project(folder: &Path) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists already"));
     }
     for (file, text) in PROJECT {
-        let path = folder.join(file.replace("Hello", &class));
+        let path = folder.join(file.replace("Sample", &class));
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(&path, text.replace("Hello", &class))?;
+        fs::write(&path, text.replace("Sample", &class))?;
         if file == "main.st" {
             make_executable(&path)?;
         }

@@ -28,6 +28,9 @@ fn expressions_are_read_evaluated_and_remembered() {
     terminal.wait_for("170\r\n");
     terminal.press("\x1b[A\r");
     terminal.wait_for("170\r\n");
+    // A text that stays incomplete, given up by an empty line.
+    terminal.press("#(1 2\r\r");
+    terminal.wait_for("expected");
     // A line that is given up, and the end.
     terminal.press("some thing\x03");
     terminal.press("3000 + 5\r");

@@ -1,14 +1,14 @@
 //! `rowel` with a terminal that the test holds the other end of.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use nix::pty::{OpenptyResult, openpty};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// How long an answer may take on a busy machine.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -24,16 +24,12 @@ pub struct Terminal {
 impl Terminal {
     /// Start `rowel`, which keeps its state in a folder.
     pub fn start(state: &Path) -> Self {
-        let held = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&held).expect("it is ours");
-        unlockpt(&held).expect("it may be opened");
-        let name = ptsname(&held, Vec::new()).expect("its name");
-        let name = name.to_str().expect("an ordinary name");
-        let end = || OpenOptions::new().read(true).write(true).open(name).expect("the other end");
+        let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
+        let end = || slave.try_clone().expect("another handle");
         let mut command = Command::new(env!("CARGO_BIN_EXE_rowel"));
         command.env_remove("SQUEAK_IMAGE").env("XDG_STATE_HOME", state).env("TERM", "xterm");
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("rowel starts");
-        let keyboard = File::from(held);
+        let keyboard = File::from(master);
         let mut reader = keyboard.try_clone().expect("another handle");
         let (sender, screen) = channel();
         std::thread::spawn(move || {
