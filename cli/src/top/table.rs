@@ -231,7 +231,8 @@ mod tests {
 
     fn table(isolates: &[Value]) -> Value {
         let mut ended = isolate(3, "gone", 0.1);
-        ended["reason"] = json!({ "kind": "error", "text": "Error: \u{1b}no more\nBlock>>on:do:\nX>>y" });
+        ended["reason"] =
+            json!({ "kind": "error", "text": "Error: \u{1b}no more\nBlock>>on:do:\nX>>y" });
         json!({
             "process": 77, "processors": 2, "uptime": 65.0,
             "totals": { "started": 3, "ended": { "error": 1 }, "processor": 3.1,

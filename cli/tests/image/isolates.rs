@@ -176,8 +176,8 @@ fn see_the_server(place: &Place, address: &str) {
     {
         assert!(metrics.lines().any(|one| one == line), "{metrics}");
     }
-    let named = |line: &&str| line.starts_with("rowel_isolate_messages_received_total{");
-    assert_eq!(metrics.lines().filter(named).count(), 3, "{metrics}");
+    let named = |line: &&str| line.starts_with("rowel_isolate_messages_total{");
+    assert_eq!(metrics.lines().filter(named).count(), 6, "{metrics}");
 }
 
 #[test]
