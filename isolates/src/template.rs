@@ -139,7 +139,8 @@ impl Template {
     }
 
     /// A template of what an isolate from this one has become when `entry` has been answered, so that isolates need
-    /// not do that each. In Cuis, `Entry::class("Delay", "startTimerEventLoop")` makes delays work.
+    /// not do that each. In Cuis, `Entry::class("Delay", "startTimerEventLoop")` makes delays work. The isolate that does
+    /// it may do everything; files and sockets that it has opened are closed to those that start from the template.
     ///
     /// # Errors
     /// When it is not answered, or there is no memory.
