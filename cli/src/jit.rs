@@ -92,9 +92,8 @@ pub fn dump(arguments: &ArgMatches) -> ExitCode {
 
 fn compile_cold(config: &Config, method: &str) -> ExitCode {
     crate::start_logging(config.log_level);
-    let image = config.image.as_deref().map(crate::find_image).transpose();
-    let compiled =
-        image.and_then(|image| crate::run::compile_cold(image.as_deref(), config, method));
+    let compiled = crate::find_image(config)
+        .and_then(|image| crate::run::compile_cold(image.as_deref(), config, method));
     match compiled {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => crate::fail(format_args!("{method}: no such method in the image")),
