@@ -44,13 +44,10 @@ fn method(source: String) -> MethodSource {
     }
 }
 
-/// An image in which class `Probe` has the methods.
-fn image_with(methods: Vec<MethodSource>, bytecodes: BytecodeSet, path: &Path) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
-    let mut packages = source::read(&folder).expect("the tiny kernel");
-    let class = ClassSource {
-        name: "Probe".to_owned(),
-        superclass: Some("Object".to_owned()),
+fn class(name: &str, superclass: &str, methods: Vec<MethodSource>) -> ClassSource {
+    ClassSource {
+        name: name.to_owned(),
+        superclass: Some(superclass.to_owned()),
         kind: ClassKind::Fixed,
         instance_variables: Vec::new(),
         class_variables: Vec::new(),
@@ -61,12 +58,16 @@ fn image_with(methods: Vec<MethodSource>, bytecodes: BytecodeSet, path: &Path) {
         methods,
         path: "p.st".into(),
         line: 1,
-    };
-    packages.push(PackageSource {
-        name: "Probe".to_owned(),
-        classes: vec![class],
-        ..PackageSource::default()
-    });
+    }
+}
+
+/// An image in which class `Probe`, a subclass of `Base`, has the methods.
+fn image_with(methods: Vec<MethodSource>, bytecodes: BytecodeSet, path: &Path) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
+    let mut packages = source::read(&folder).expect("the tiny kernel");
+    let base = class("Base", "Object", vec![method("answer: x ^ x + 1".to_owned())]);
+    let classes = vec![base, class("Probe", "Base", methods)];
+    packages.push(PackageSource { name: "Probe".to_owned(), classes, ..PackageSource::default() });
     let image = match build(&packages, BuildOptions { bytecodes }) {
         Ok(image) => image,
         Err(errors) => panic!("{}", errors[0]),
@@ -110,5 +111,24 @@ fn random_methods_answer_what_they_should() {
                 assert_eq!(found, expected, "{set:?}, {arguments:?}:\n{}", texts[number]);
             }
         }
+    }
+}
+
+#[test]
+fn super_in_blocks_is_above_the_class_of_the_method() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("probe.image");
+    for set in SETS {
+        let texts = [
+            "answer: x ^ 100",
+            "plain: x with: y ^ super answer: x + y",
+            "inner: x with: y ^ [ :z | [ super answer: z + y ] value ] value: x",
+            "cascaded: x with: y ^ [ super answer: 0; answer: x; answer: y ] value",
+        ];
+        image_with(texts.map(|text| method(text.to_owned())).to_vec(), set, &path);
+        let mut vm = Vm::open(&path, &HeapOptions::default()).expect("a good image");
+        assert_eq!(answer(&mut vm, "plain:with:", [3, 4]), 8);
+        assert_eq!(answer(&mut vm, "inner:with:", [3, 4]), 8);
+        assert_eq!(answer(&mut vm, "cascaded:with:", [3, 4]), 5);
     }
 }
