@@ -62,7 +62,7 @@ fn skip_digits(bytes: &[u8], mut at: usize, radix: u32) -> usize {
 }
 
 fn is_digit(byte: u8, radix: u32) -> bool {
-    !byte.is_ascii_lowercase() && char::from(byte).to_digit(radix).is_some()
+    !byte.is_ascii_lowercase() && char::from(byte).is_digit(radix)
 }
 
 /// The exponent at `at`: 0 where there is none.
