@@ -114,16 +114,19 @@ impl Row {
 /// The machines with their places.
 pub struct Bench {
     machines: Vec<(Machine, PathBuf)>,
+    /// What comes before the number of iterations.
+    words: &'static [&'static str],
     amount: Amount,
     _root: TempDir,
 }
 
 impl Bench {
-    /// Make a place for each machine, with a copy of the image.
+    /// Make a place for each machine, with a copy of the image; without `image` they run scripts by one that they
+    /// bring along.
     ///
     /// # Errors
     /// When the image cannot be copied, or an executable is not there.
-    pub fn new(machines: &[Machine], image: &Path, amount: Amount) -> io::Result<Bench> {
+    pub fn new(machines: &[Machine], image: Option<&Path>, amount: Amount) -> io::Result<Bench> {
         let at = |path: &Path, error: io::Error| {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         };
@@ -137,11 +140,15 @@ impl Bench {
             // The image makes a directory beside its own.
             let place = root.path().join(index.to_string()).join("place");
             fs::create_dir_all(&place)?;
-            fs::copy(image, place.join(IMAGE_NAME)).map_err(|error| at(image, error))?;
+            if let Some(image) = image {
+                fs::copy(image, place.join(IMAGE_NAME)).map_err(|error| at(image, error))?;
+            }
             fs::write(place.join(SCRIPT_NAME), suite::SCRIPT)?;
             placed.push((machine, place));
         }
-        Ok(Bench { machines: placed, amount, _root: root })
+        let words: &[_] =
+            if image.is_some() { &[IMAGE_NAME, "-e", "-s", SCRIPT_NAME] } else { &[SCRIPT_NAME] };
+        Ok(Bench { machines: placed, words, amount, _root: root })
     }
 
     /// Run a benchmark on all machines. A machine that fails has no more turns.
@@ -184,7 +191,7 @@ impl Bench {
     ) -> io::Result<Result<(String, Vec<u64>), String>> {
         let mut command = Command::new(&machine.executable);
         let count = self.amount.warm_up + self.amount.iterations;
-        command.args(&machine.options).args([IMAGE_NAME, "-e", "-s", SCRIPT_NAME]);
+        command.args(&machine.options).args(self.words);
         command.args([&count.to_string(), &benchmark.name]).current_dir(place);
         let outcome = process::run(command, place, LIMIT)?;
         let answered = answer(&outcome.output, &benchmark.name);
@@ -238,7 +245,7 @@ mod tests {
             .enumerate()
             .map(|(index, script)| machine(root.path(), &format!("m{index}"), script))
             .collect();
-        let bench = Bench::new(&machines, &image, AMOUNT).expect("places");
+        let bench = Bench::new(&machines, Some(&image), AMOUNT).expect("places");
         let row = bench.run(&queens()).expect("processes");
         let faults = row.faults(&machines);
         (row, faults)
@@ -282,14 +289,16 @@ mod tests {
             executable: PathBuf::from("/nowhere/vm"),
             options: Vec::new(),
         };
-        let error = Bench::new(&[nowhere], Path::new("/dev/null"), AMOUNT).err().expect("an error");
+        let error =
+            Bench::new(&[nowhere], Some(Path::new("/dev/null")), AMOUNT).err().expect("an error");
         assert!(error.to_string().starts_with("/nowhere/vm: "), "{error}");
         let shell = Machine {
             label: "sh".to_owned(),
             executable: PathBuf::from("/bin/sh"),
             options: Vec::new(),
         };
-        let error = Bench::new(&[shell], Path::new("/no.image"), AMOUNT).err().expect("an error");
+        let error =
+            Bench::new(&[shell], Some(Path::new("/no.image")), AMOUNT).err().expect("an error");
         assert!(error.to_string().starts_with("/no.image: "), "{error}");
     }
 }

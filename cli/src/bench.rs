@@ -32,7 +32,7 @@ pub fn command() -> Command {
     Command::new("bench")
         .about("Run benchmarks with and without native code, and print times and ratios")
         .after_help(
-            "Needs a Cuis image; it works on copies. Each turn is a process of its own: the interpreter, native\n\
+            "They run in the image that rowel brings along, or in copies of a Cuis image. Each turn is a process of its own: the interpreter, native\n\
              code and the peer take turns. A wrong result is an error.",
         )
         .arg(
@@ -42,7 +42,7 @@ pub fn command() -> Command {
                 .help("Benchmarks, or all of `macro` or `micro`; `micro/sieve` where both have one [default: macro]"),
         )
         .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("List the benchmarks and leave"))
-        .arg(path("image", "FILE").help("The Cuis image [default: that in ROWEL_IMAGE, else the fetched one]"))
+        .arg(path("image", "FILE").help("A Cuis image [default: that in ROWEL_IMAGE, else the image that is brought along; with a peer the fetched one]"))
         .arg(path("peer", "FILE").help("Another virtual machine's executable, to compare with"))
         .arg(
             Arg::new("peer-options")
@@ -75,7 +75,7 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, String> {
     }
     let machines = machines(arguments)?;
     let mut files = Files::create(arguments)?;
-    let bench = Bench::new(&machines, &image(arguments)?, amount(arguments))
+    let bench = Bench::new(&machines, image(arguments)?.as_deref(), amount(arguments))
         .map_err(|error| error.to_string())?;
     write!(out, "{}", table::head(&machines)).and_then(|()| out.flush()).map_err(stdout)?;
     let mut rows = Vec::new();
@@ -126,19 +126,24 @@ fn machines(arguments: &ArgMatches) -> Result<Vec<Machine>, String> {
     Ok(machines)
 }
 
-/// The image named, by the command line or the environment, else the one in the cache.
-fn image(arguments: &ArgMatches) -> Result<PathBuf, String> {
+/// The image named, by the command line or the environment; else none, which is the one that is brought along,
+/// or, for a peer, the one in the cache.
+fn image(arguments: &ArgMatches) -> Result<Option<PathBuf>, String> {
     let variable = std::env::var_os(IMAGE_VARIABLE).filter(|name| !name.is_empty());
     let named = arguments.get_one::<PathBuf>("image").cloned().or(variable.map(PathBuf::from));
     if let Some(path) = named {
         return if path.is_file() {
-            Ok(path)
+            Ok(Some(path))
         } else {
             Err(format!("{}: no such image", path.display()))
         };
     }
-    fetch::cached_cuis().filter(|path| path.is_file()).ok_or_else(|| {
-        format!("no image was named, by --image or {IMAGE_VARIABLE}, and none is in the cache; `rowel fetch cuis` gets one")
+    if arguments.get_one::<PathBuf>("peer").is_none() {
+        return Ok(None);
+    }
+    let cached = fetch::cached_cuis().filter(|path| path.is_file());
+    cached.map(Some).ok_or_else(|| {
+        format!("a peer needs an image: none was named, by --image or {IMAGE_VARIABLE}, and none is in the cache; `rowel fetch cuis` gets one")
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Source: `sqUnixHeartbeat.c` of the OpenSmalltalk VM, `InterpreterPrimitives` (clock primitives).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -53,6 +53,12 @@ pub fn milliseconds() -> i64 {
 pub fn nanoseconds() -> i64 {
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec)
+}
+
+/// Processor time that this thread has taken.
+pub fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 #[cfg(test)]

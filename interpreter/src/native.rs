@@ -234,7 +234,10 @@ impl Vm {
             }
             let code = CodeRef::from_word(self.heap.load(fp.plus(frame::CODE)));
             if let Some(code) = code.filter(|code| !code.get().native.has_entries()) {
+                // The tier looks at the running frame; the register is behind where native code runs.
+                let running = std::mem::replace(&mut self.registers.fp, fp);
                 self.with_tier(|tier, vm| tier.ran(vm, code, weight::SAMPLE));
+                self.registers.fp = running;
                 return;
             }
             fp = rowel_objmem::Address(self.heap.load(fp.plus(frame::CALLER_FP)));

@@ -21,6 +21,7 @@ struct VmRoots<'v> {
     memory: Memory,
     zone: &'v mut StackZone,
     root: [&'v mut Oop; 2],
+    held: &'v mut [Oop],
     code: &'v mut CodeStore,
     /// The code whose methods may have moved or died.
     weak: Vec<CodeRef>,
@@ -61,6 +62,7 @@ impl Vm {
             memory: self.heap.memory(),
             zone: &mut self.zone,
             root: [&mut self.root, &mut self.root_process],
+            held: &mut self.held,
             code: &mut self.code,
             weak: Vec::new(),
             dead: Vec::new(),
@@ -247,6 +249,7 @@ impl Roots for VmRoots<'_> {
 
     fn visit(&mut self, f: &mut dyn FnMut(&mut Oop)) {
         self.root.iter_mut().filter(|oop| ***oop != Oop::ZERO).for_each(|oop| f(oop));
+        self.held.iter_mut().for_each(&mut *f);
         let pages: Vec<_> = self.zone.in_use().collect();
         for index in pages {
             let page = self.zone.page_mut(index);

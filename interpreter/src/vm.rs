@@ -97,6 +97,8 @@ pub struct Vm {
     pub(crate) root: Oop,
     /// The process that it belongs to.
     pub(crate) root_process: Oop,
+    /// Objects that the embedder holds: they live, and are followed when they move.
+    pub held: Vec<Oop>,
     /// What it returned.
     pub(crate) result: Oop,
     /// Whether the VM sleeps when no process can run, instead of giving up.
@@ -205,6 +207,7 @@ impl Vm {
             memory_used_up: Cell::new(false),
             root: Oop::ZERO,
             root_process: Oop::ZERO,
+            held: Vec::new(),
             result: Oop::ZERO,
             sleeps_when_idle: false,
             nothing_runs: false,

@@ -75,8 +75,8 @@ fn isolates(template: &Template, benchmark: &Benchmark, count: usize) -> f64 {
         spawner.spawn_with(template, work, settings).expect("an isolate")
     };
     let all: Vec<Isolate> = (0..count).map(start).collect();
-    let each = all.iter().map(|isolate| match isolate.wait().value {
-        Value::Float(rate) => rate,
+    let each = all.iter().map(|isolate| match isolate.wait().value() {
+        Ok(Value::Float(rate)) => rate,
         other => panic!("{benchmark}: {other:?}"),
     });
     each.sum()

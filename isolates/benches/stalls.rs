@@ -2,11 +2,16 @@
 //! neighbour runs full collections back to back, against those beside one that only computes, and alone.
 //!
 //! `cargo bench -p rowel-isolates --bench stalls`; needs an image. The forms take turns. A stall
-//! is the time between two looks at the clock with a little work between them. On a machine that others use,
-//! stalls are theirs mostly: how long the thread was ready to run and did not is given beside them.
+//! is the time between two looks at the clock with a little work between them. On a machine that others use, most of
+//! that is waiting for a processor, so how long the thread was ready to run and did not is taken off each stall:
+//! what is left is what the isolate did or was made to wait for, its own scavenges included.
 
-use std::time::Duration;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
+use rowel_interpreter::primitive::{Module, Primitive, PrimitiveResult};
 use rowel_interpreter::vm::Vm;
 use rowel_isolates::{Entry, Isolate, Outcome, Settings, Spawner, Template, Value};
 use rowel_objmem::ChildSizes;
@@ -16,21 +21,17 @@ mod real_image;
 mod support;
 
 const ROUNDS: usize = 9;
-const MEASURED: Duration = Duration::from_millis(1000);
+const MEASURED: Duration = Duration::from_millis(1500);
 /// Time for the neighbours to begin.
 const BEGIN: Duration = Duration::from_millis(400);
+/// Stalls that are counted.
+const LONG: Duration = Duration::from_millis(1);
 
-/// Answers the longest stall, how many took more than a millisecond, and how often the clock was looked at.
+/// Looks at the clock until the time is over.
 const BUSY: &str = "
-| last now longest long looks until |
-longest := long := looks := 0.
-last := Time primLocalMicrosecondClock. until := last + %MEASURED%.
-[ (now := Time primLocalMicrosecondClock) < until ] whileTrue: [
-    now - last > longest ifTrue: [ longest := now - last ].
-    now - last > 1000 ifTrue: [ long := long + 1 ].
-    last := now. looks := looks + 1.
-    10 timesRepeat: [ Array new: 10 ]].
-{ longest. long. looks }";
+Object compileSilently: 'look <primitive: ''primitiveLook'' module: ''Stalls''> ^ self error: ''no clock'''
+    classified: 'stalls'.
+[ nil perform: #look ] whileTrue: [ 10 timesRepeat: [ Array new: 10 ]]";
 
 const COMPUTES: &str = "[ true ] whileTrue: [ 20 benchFib ]";
 /// Marks, sweeps and compacts 50 MB of small objects again and again.
@@ -40,19 +41,81 @@ const COLLECTS: &str = "
     1 to: all size by: 7 do: [ :i | all at: i put: (Array with: i with: i printString) ].
     Smalltalk primitiveGarbageCollect ]";
 
-/// What one run has seen.
-struct Seen {
-    longest: f64,
-    long: f64,
-    queued: f64,
-    collections: f64,
+const MODULE: Module =
+    Module { name: "Stalls", rows: &[("primitiveLook", Primitive::Value(look))] };
+
+/// What the busy isolate's primitive keeps.
+#[derive(Debug, Default)]
+struct Clock {
+    schedule: Option<File>,
+    begun: Option<Instant>,
+    last: Option<(Instant, Duration)>,
+    all: Stalls,
+    own: Stalls,
+    queued: Duration,
 }
 
-/// How long this thread was ready to run and did not, in microseconds.
-fn queued() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let words = text.split_whitespace().nth(1).and_then(|word| word.parse::<f64>().ok());
-    words.unwrap_or(f64::NAN) / 1e3
+/// The stalls of one kind.
+#[derive(Debug, Default)]
+struct Stalls {
+    longest: Duration,
+    long: u32,
+}
+
+impl Stalls {
+    fn add(&mut self, stall: Duration) {
+        self.longest = self.longest.max(stall);
+        self.long += u32::from(stall > LONG);
+    }
+}
+
+impl Clock {
+    /// The time, and for how long this thread has been ready to run and did not, as of the same moment.
+    fn now(&mut self) -> (Instant, Duration) {
+        let open = || File::open("/proc/thread-self/schedstat").expect("figures of the scheduler");
+        let file = self.schedule.get_or_insert_with(open);
+        let mut before = queued(file);
+        loop {
+            let now = Instant::now();
+            let after = queued(file);
+            if before == after {
+                return (now, after);
+            }
+            before = after;
+        }
+    }
+}
+
+/// How long the thread of this `schedstat` was ready to run and did not.
+fn queued(file: &File) -> Duration {
+    let mut text = [0; 128];
+    let length = file.read_at(&mut text, 0).expect("figures of the scheduler");
+    let text = String::from_utf8_lossy(&text[..length]);
+    let waited = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    Duration::from_nanos(waited.expect("a time"))
+}
+
+/// Answers whether there is time left.
+fn look(vm: &mut Vm) -> PrimitiveResult {
+    let clock: &mut Clock = vm.modules.state();
+    let (now, queued) = clock.now();
+    let begun = *clock.begun.get_or_insert(now);
+    if let Some((last, queued_then)) = clock.last.replace((now, queued)) {
+        let (stall, queued) = (now - last, queued - queued_then);
+        clock.all.add(stall);
+        clock.own.add(stall.saturating_sub(queued));
+        clock.queued += queued;
+    }
+    Ok(vm.heap.boolean(now - begun < MEASURED))
+}
+
+/// What one run has seen; times in microseconds.
+struct Seen {
+    longest: f64,
+    own: f64,
+    own_long: f64,
+    queued: f64,
+    collections: f64,
 }
 
 fn large() -> Settings {
@@ -74,22 +137,25 @@ fn run(template: &Template, neighbours: &[&str]) -> Seen {
     let collections =
         |others: &[Isolate]| -> u64 { others.iter().map(|one| one.info().full_collections).sum() };
     let before = collections(&others);
-    let work = |vm: &mut Vm| {
-        let before = queued();
-        let code = BUSY.replace("%MEASURED%", &MEASURED.as_micros().to_string());
-        let Value::Array(mut seen) = support::evaluate(vm, &code) else { panic!("no answer") };
-        seen.push(Value::Float(queued() - before));
-        Outcome::normal(Value::Array(seen))
+    let (sender, receiver) = channel();
+    let work = move |vm: &mut Vm| {
+        vm.modules.add(&[MODULE]);
+        support::evaluate(vm, BUSY);
+        let clock: &mut Clock = vm.modules.state();
+        sender.send(std::mem::take(clock)).expect("a listener");
+        Outcome::normal(Value::Nil)
     };
-    let busy = spawner.spawn_with(template, work, large()).expect("an isolate");
-    let Value::Array(seen) = busy.wait().value else { panic!("no answer") };
+    spawner.spawn_with(template, work, large()).expect("an isolate");
+    let clock = receiver.recv().expect("figures");
     let collections = (collections(&others) - before) as f64;
     spawner.end_all();
-    match seen.as_slice() {
-        [Value::Integer(longest), Value::Integer(long), _, Value::Float(queued)] => {
-            Seen { longest: *longest as f64, long: *long as f64, queued: *queued, collections }
-        }
-        other => panic!("{other:?}"),
+    let microseconds = |time: Duration| time.as_secs_f64() * 1e6;
+    Seen {
+        longest: microseconds(clock.all.longest),
+        own: microseconds(clock.own.longest),
+        own_long: f64::from(clock.own.long),
+        queued: microseconds(clock.queued),
+        collections,
     }
 }
 
@@ -111,17 +177,23 @@ fn main() {
         }
     }
     println!(
-        "{:<26}{:>16}{:>16}{:>16}{:>16}{:>18}",
-        "", "longest, median", "least", "over 1 ms", "not scheduled", "full collections"
+        "{:<26}{:>14}{:>14}{:>14}{:>12}{:>16}{:>18}",
+        "longest stall, medians",
+        "own",
+        "least",
+        "with waiting",
+        "over 1 ms",
+        "not scheduled",
+        "full collections"
     );
     for ((name, _), seen) in forms.iter().zip(&all) {
         let of = |figure: fn(&Seen) -> f64| support::median(seen.iter().map(figure).collect());
-        let least = seen.iter().map(|one| one.longest).fold(f64::INFINITY, f64::min);
+        let least = seen.iter().map(|one| one.own).fold(f64::INFINITY, f64::min);
         println!(
-            "{name:<26}{:>13.0} µs{:>13.0} µs{:>16}{:>13.1} ms{:>18}",
+            "{name:<26}{:>11.0} µs{least:>11.0} µs{:>11.0} µs{:>12}{:>13.1} ms{:>18}",
+            of(|one| one.own),
             of(|one| one.longest),
-            least,
-            of(|one| one.long),
+            of(|one| one.own_long),
             of(|one| one.queued) / 1e3,
             of(|one| one.collections),
         );

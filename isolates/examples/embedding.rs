@@ -17,18 +17,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A message to a value, on a thread and in a heap of its own; four of them at once.
     let mut isolates = Vec::new();
     for number in 20..24 {
-        let entry = Entry::value(Value::Integer(number), "benchFib", Vec::new());
+        let entry = Entry::object(Value::Integer(number), "benchFib");
         let settings = Settings { name: format!("fib {number}"), ..Settings::default() };
         isolates.push(spawner.spawn(&template, entry, settings)?);
     }
     for isolate in isolates {
-        println!("{}: {:?}", isolate.name(), isolate.wait().value);
+        println!("{}: {:?}", isolate.name(), isolate.wait().value()?);
     }
 
     // Code, where the image has a compiler.
     let code = Entry::source("(1 to: 100) inject: 0 into: [ :sum :each | sum + each ]");
     let sum = spawner.spawn(&template, code, Settings::default())?.wait();
-    assert_eq!(sum.value, Value::Integer(5050));
+    assert_eq!(sum.value()?, Value::Integer(5050));
+
+    // An answer of any kind is another one's argument.
+    let pair = spawner.spawn(&template, Entry::source("#one -> 2"), Settings::default())?.wait();
+    let entry = Entry::class("OrderedCollection", "with:").with(pair.answer?);
+    let all = spawner.spawn(&template, entry, Settings::default())?.wait();
+    let entry = Entry::object(all.answer?, "printString");
+    let text = spawner.spawn(&template, entry, Settings::default())?.wait().value()?;
+    println!("{text:?}");
 
     // A budget.
     let settings = Settings { time: Some(Duration::from_millis(20)), ..Settings::default() };

@@ -16,12 +16,11 @@ use crate::channel_plugin;
 use crate::exit::ExitReason;
 use crate::isolate::{Isolate, Outcome, Shared};
 use crate::keeper::Keeper;
-use crate::message::Border;
+use crate::message::{Border, Message, NotArrived, arrive, leave};
 use crate::plugin;
 use crate::settings::Settings;
 use crate::spawner::{Registry, Spawner, grant};
 use crate::template::{About, Entry, Receiver, Template};
-use crate::value::Value;
 
 /// Where the heap comes from.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ type Work = Box<dyn FnOnce(&mut Vm) -> Outcome + Send>;
 pub(crate) enum Start {
     Entry(Entry),
     /// A block of the heap, evaluated with up to four arguments.
-    Block(Oop, Vec<Value>),
+    Block(Oop, Vec<Message>),
     Rust(Work),
 }
 
@@ -154,13 +153,29 @@ fn prepare(vm: &mut Vm, about: About, settings: &Settings) {
     vm.host.image_arguments.clone_from(&settings.arguments);
 }
 
+/// What an entry point answers.
+pub(crate) fn answer(vm: &mut Vm, template: Option<&Template>, entry: &Entry) -> Outcome {
+    match enter(vm, template, entry, &Settings::default()) {
+        Ok(()) => run_root(vm),
+        Err(error) => not_started(&error),
+    }
+}
+
+/// What is in the way of a start.
+#[derive(Debug, thiserror::Error)]
+enum Obstacle {
+    #[error(transparent)]
+    Start(#[from] CannotStart),
+    #[error(transparent)]
+    Argument(#[from] NotArrived),
+}
+
 fn enter(
     vm: &mut Vm,
     template: Option<&Template>,
     entry: &Entry,
     settings: &Settings,
-) -> Result<(), CannotStart> {
-    let no_memory = |_| CannotStart::NoMemory;
+) -> Result<(), Obstacle> {
     let (receiver, selector) = match &entry.receiver {
         Receiver::Class(class) => match template {
             Some(template) => template.find(vm, class, &entry.selector)?,
@@ -169,46 +184,56 @@ fn enter(
                 (receiver, vm.find_selector(receiver, &entry.selector)?)
             }
         },
-        Receiver::Value(value) => {
-            let receiver = value.object(vm).map_err(no_memory)?;
+        Receiver::Object(message) => {
+            let receiver = arrive(vm, message)?;
             (receiver, vm.find_selector(receiver, &entry.selector)?)
         }
     };
-    let arguments = objects(vm, &entry.arguments)?;
-    vm.start(receiver, selector, &arguments, settings.priority)
+    start(vm, receiver, selector, &entry.arguments, settings)
 }
 
 fn evaluate(
     vm: &mut Vm,
     block: Oop,
-    arguments: &[Value],
+    arguments: &[Message],
     settings: &Settings,
-) -> Result<(), CannotStart> {
+) -> Result<(), Obstacle> {
     let selector = match arguments.len() {
         0 => "value",
         1 => "value:",
         2 => "value:value:",
         3 => "value:value:value:",
         4 => "value:value:value:value:",
-        _ => return Err(CannotStart::TooManyArguments),
+        _ => return Err(CannotStart::TooManyArguments.into()),
     };
     let selector = vm.find_selector(block, selector)?;
-    let arguments = objects(vm, arguments)?;
-    vm.start(block, selector, &arguments, settings.priority)
+    start(vm, block, selector, arguments, settings)
 }
 
-fn objects(vm: &mut Vm, values: &[Value]) -> Result<Vec<Oop>, CannotStart> {
-    let mut objects = Vec::new();
-    for value in values {
-        objects.push(value.object(vm).map_err(|_| CannotStart::NoMemory)?);
-    }
-    Ok(objects)
+/// Make the VM ready to send that. (When an argument needs the image's help, objects move meanwhile.)
+fn start(
+    vm: &mut Vm,
+    receiver: Oop,
+    selector: Oop,
+    arguments: &[Message],
+    settings: &Settings,
+) -> Result<(), Obstacle> {
+    let first = vm.held.len();
+    vm.held.extend([receiver, selector]);
+    let arrived = arguments.iter().try_for_each(|argument| {
+        let object = arrive(vm, argument)?;
+        vm.held.push(object);
+        Ok::<(), NotArrived>(())
+    });
+    let held = vm.held.split_off(first);
+    arrived?;
+    Ok(vm.start(held[0], held[1], &held[2..], settings.priority)?)
 }
 
 /// Run the VM until its root ends.
 pub fn run_root(vm: &mut Vm) -> Outcome {
     match vm.run_root() {
-        Ended::Returned(oop) => Outcome::normal(Value::of(vm, oop)),
+        Ended::Returned(oop) => Outcome { reason: ExitReason::Normal, answer: leave(vm, oop) },
         Ended::Quit(code) => Outcome::without_value(ExitReason::Quit(code)),
         Ended::Terminated => Outcome::without_value(ExitReason::Terminated),
     }

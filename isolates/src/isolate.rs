@@ -10,32 +10,40 @@ use std::time::{Duration, Instant};
 use rowel_interpreter::signals::Signaller;
 
 use crate::exit::{ExitReason, Notice};
+use crate::message::{CannotTravel, Message, NotAValue, Value};
 use crate::seeing::{Figures, State as Seen};
 use crate::settings::{Permissions, Settings};
 use crate::spawner::IsolateId;
-use crate::value::Value;
 
 /// The exit code with which a VM is made to end from outside; the reason says why.
 pub(crate) const ENDED: i32 = 1;
 
 /// How an isolate ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// Why.
     pub reason: ExitReason,
-    /// What its entry point answered; nil where it did not.
-    pub value: Value,
+    /// What its entry point answered, to be sent on or [read](Self::value); nil where it did not answer.
+    pub answer: Result<Message, CannotTravel>,
 }
 
 impl Outcome {
     /// An end without an answer.
     pub fn without_value(reason: ExitReason) -> Outcome {
-        Outcome { reason, value: Value::Nil }
+        Outcome { reason, answer: Ok(Value::Nil.into()) }
     }
 
     /// A good end.
-    pub fn normal(value: Value) -> Outcome {
-        Outcome { reason: ExitReason::Normal, value }
+    pub fn normal(answer: impl Into<Message>) -> Outcome {
+        Outcome { reason: ExitReason::Normal, answer: Ok(answer.into()) }
+    }
+
+    /// The answer, where Rust has something like it.
+    ///
+    /// # Errors
+    /// What there is instead.
+    pub fn value(&self) -> Result<Value, NotAValue> {
+        Value::try_from(self.answer.as_ref().map_err(Clone::clone)?)
     }
 }
 

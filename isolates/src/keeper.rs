@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rowel_interpreter::attention;
+use rowel_interpreter::clock::thread_time;
 use rowel_interpreter::vm::Vm;
 use rowel_jit::{JitOptions, Tiered, When};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::exit::ExitReason;
 use crate::isolate::{ENDED, Shared};
@@ -25,12 +25,6 @@ pub(crate) struct Keeper {
     before: Duration,
     memory: u64,
     full_collections: u64,
-}
-
-/// Processor time that this thread has taken.
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 impl Keeper {

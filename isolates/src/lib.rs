@@ -7,7 +7,7 @@
 //! | what isolates start from | [`template`] |
 //! | what an isolate is given | [`settings`] |
 //! | why an isolate ended | [`exit`] |
-//! | arguments and answers of entry points | [`value`] |
+//! | arguments and answers of entry points | [`message`] |
 //! | what an image calls | [`plugin`] |
 //! | what an isolate's thread does | `body`, `keeper`, `ticker` |
 //! | what goes from one isolate to another | [`channel`] |
@@ -31,12 +31,11 @@ pub mod settings;
 pub mod spawner;
 pub mod template;
 mod ticker;
-pub mod value;
 
 pub use body::run_root;
 pub use exit::{ExitReason, MonitorId, Notice};
 pub use isolate::{Info, Isolate, Outcome};
+pub use message::{Message, Value};
 pub use settings::{Permissions, Settings};
 pub use spawner::{IsolateId, SpawnError, Spawner};
 pub use template::{Entry, Template, TemplateError};
-pub use value::Value;

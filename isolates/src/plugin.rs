@@ -15,15 +15,15 @@ use rowel_interpreter::primitive::{Module, NamedRow, Primitive, PrimitiveResult}
 use rowel_interpreter::vm::Vm;
 use rowel_jit::JitOptions;
 use rowel_objmem::Oop;
+use rowel_objmem::layout::class_index;
 
 use crate::channel::Channel;
 use crate::exit::{ExitReason, MonitorId, Notice};
 use crate::isolate::{ENDED, Isolate};
-use crate::message::{Border, Message};
+use crate::message::{Border, Message, NotArrived, Value, decode, leave};
 use crate::settings::{Permissions, Settings};
 use crate::spawner::{IsolateId, Spawner};
 use crate::template::{Entry, Template};
-use crate::value::Value;
 
 /// The module.
 pub const MODULE: Module = Module { name: "IsolatesPlugin", rows: ROWS };
@@ -125,9 +125,8 @@ fn isolate_argument(vm: &mut Vm, index: usize) -> Result<Isolate, Failure> {
 /// The settings in argument `index`, for a child of this isolate.
 fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
     let (_, me) = own(vm)?;
-    let Value::Array(fields) = Value::of(vm, vm.argument(index)) else {
-        return Err(Failure::BadArgument);
-    };
+    let array = vm.argument(index);
+    let fields = fields(vm, array)?;
     let state = vm.modules.state::<State>();
     let (jit, jit_after) = (state.jit.clone(), state.jit_after);
     let mut settings = Settings { jit, jit_after, ..Settings::default() };
@@ -139,10 +138,8 @@ fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
         _ => Err(Failure::BadArgument),
     };
     match fields.first() {
-        Some(Value::String(name)) => settings.name.clone_from(name),
-        Some(Value::Bytes(name)) => settings.name = String::from_utf8_lossy(name).into_owned(),
         Some(Value::Nil) | None => {}
-        Some(_) => return Err(Failure::BadArgument),
+        Some(name) => settings.name = text(name)?,
     }
     if let Some(bytes) = fields.get(1).map_or(Ok(None), amount)? {
         settings.memory.max_old_bytes = bytes;
@@ -160,21 +157,58 @@ fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
     settings.traps_exits = flag(TRAPS_EXITS);
     settings.linked_to = flag(LINKED).then(|| me.id());
     settings.watched_by = flag(WATCHED).then(|| me.id());
-    if matches!(fields.get(CHANNELS), Some(Value::Array(_))) {
-        let array = vm.heap.fetch(vm.argument(index), CHANNELS);
-        settings.channels = channels(vm, vm.heap.follow(array))?;
+    let ends = vm.heap.slots(array).get(CHANNELS).map(|word| vm.heap.follow(Oop(*word)));
+    if let Some(ends) = ends.filter(|ends| *ends != vm.heap.nil()) {
+        settings.channels = channels(vm, ends)?;
     }
     Ok(settings)
 }
 
+/// The elements of an Array.
+fn elements(vm: &Vm, array: Oop) -> Result<Vec<Oop>, Failure> {
+    if !array.is_pointer() || !vm.heap.has_class_index(array, class_index::ARRAY) {
+        return Err(Failure::BadArgument);
+    }
+    Ok(vm.heap.slots(array).iter().map(|word| vm.heap.follow(Oop(*word))).collect())
+}
+
+/// What settings have, but for the channels.
+fn fields(vm: &mut Vm, array: Oop) -> Result<Vec<Value>, Failure> {
+    let elements = elements(vm, array)?;
+    elements.into_iter().take(CHANNELS).map(|element| value(vm, element)).collect()
+}
+
+/// An object as Rust sees it.
+fn value(vm: &mut Vm, oop: Oop) -> Result<Value, Failure> {
+    let message = copy(vm, oop)?;
+    Value::try_from(&message).map_err(|_| Failure::BadArgument)
+}
+
+/// A copy of an object, for another isolate.
+fn copy(vm: &mut Vm, oop: Oop) -> Result<Message, Failure> {
+    leave(vm, oop).map_err(|problem| {
+        vm.modules.state::<Border>().problem = problem.to_string();
+        Failure::BadArgument
+    })
+}
+
+/// The characters of a String or Symbol, or of a ByteArray the bytes of UTF-8.
+fn text(value: &Value) -> Result<String, Failure> {
+    match value {
+        Value::String(bytes) | Value::Symbol(bytes) | Value::Bytes(bytes) => {
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        }
+        _ => Err(Failure::BadArgument),
+    }
+}
+
 /// Names and channels by turns.
 fn channels(vm: &mut Vm, array: Oop) -> Result<Vec<(String, Channel<Message>)>, Failure> {
-    let slots: Vec<Oop> =
-        vm.heap.slots(array).iter().map(|word| vm.heap.follow(Oop(*word))).collect();
+    let slots = elements(vm, array)?;
     let mut channels = Vec::new();
     for pair in slots.chunks(2) {
         let [name, end] = pair else { return Err(Failure::BadArgument) };
-        let Value::String(name) = Value::of(vm, *name) else { return Err(Failure::BadArgument) };
+        let name = text(&value(vm, *name)?)?;
         let is_object = end.is_pointer() && vm.heap.format(*end).is_pointers();
         if !is_object || vm.heap.slot_count(*end) == 0 {
             return Err(Failure::BadArgument);
@@ -246,7 +280,7 @@ fn freeze(vm: &mut Vm) -> Result<(), Failure> {
 fn thaw(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(3)?;
     let template = vm.integer_argument(0)?;
-    let argument = Value::of(vm, vm.argument(1));
+    let argument = copy(vm, vm.argument(1))?;
     let settings = settings_argument(vm, 2)?;
     let (spawner, _) = own(vm)?;
     let frozen = vm.modules.state::<State>().frozen.get(&template).cloned();
@@ -276,18 +310,16 @@ fn boot_template(vm: &mut Vm) -> Result<Template, Failure> {
 /// that this one's family started from.
 fn boot(vm: &mut Vm) -> PrimitiveResult {
     vm.expect_arguments(4)?;
-    let text = |vm: &Vm, index| match Value::of(vm, vm.argument(index)) {
-        Value::String(text) => Ok(text),
-        _ => Err(Failure::BadArgument),
-    };
-    let (class, selector) = (text(vm, 0)?, text(vm, 1)?);
-    let argument = Value::of(vm, vm.argument(2));
+    let class = text(&value(vm, vm.argument(0))?)?;
+    let selector = text(&value(vm, vm.argument(1))?)?;
+    let argument = copy(vm, vm.argument(2))?;
     let settings = settings_argument(vm, 3)?;
     let (spawner, _) = own(vm)?;
     let template = boot_template(vm)?;
     let takes = selector.ends_with(':');
-    let arguments = if takes { vec![argument] } else { Vec::new() };
-    let child = spawner.spawn(&template, Entry::class(class, selector, arguments), settings);
+    let entry = Entry::class(class, selector);
+    let entry = if takes { entry.with(argument) } else { entry };
+    let child = spawner.spawn(&template, entry, settings);
     Ok(started(vm, child.map_err(|_| Failure::NoMemory)?))
 }
 
@@ -300,12 +332,10 @@ fn kill(vm: &mut Vm) -> PrimitiveResult {
 /// `exit: reason`: this isolate ends, for a reason in words, a String or the bytes of UTF-8; nil for a good end,
 /// false when its process was terminated.
 fn exit(vm: &mut Vm) -> PrimitiveResult {
-    let reason = match Value::of(vm, vm.argument(0)) {
+    let reason = match value(vm, vm.argument(0))? {
         Value::Nil => ExitReason::Normal,
         Value::Boolean(false) => ExitReason::Terminated,
-        Value::String(words) => ExitReason::Error(words),
-        Value::Bytes(bytes) => ExitReason::Error(String::from_utf8_lossy(&bytes).into_owned()),
-        _ => return Err(Failure::BadArgument),
+        words => ExitReason::Error(text(&words)?),
     };
     own(vm)?.1.end(reason);
     vm.end(ENDED);
@@ -313,28 +343,44 @@ fn exit(vm: &mut Vm) -> PrimitiveResult {
     Ok(vm.receiver())
 }
 
-/// `outcome: number`: nil while it lives; then an Array: nil or why it went wrong, and its answer.
+/// `outcome: number`: nil while it lives; then an Array: nil or why it went wrong, and its answer. It fails when
+/// the answer has parts that only the image could find: such answers go through channels.
 fn outcome(vm: &mut Vm) -> PrimitiveResult {
-    match isolate_argument(vm, 0)?.wait_for(Duration::ZERO) {
-        None => Ok(vm.heap.nil()),
-        Some(outcome) => made(vm, &Value::Array(vec![reason(&outcome.reason), outcome.value])),
-    }
+    let Some(outcome) = isolate_argument(vm, 0)?.wait_for(Duration::ZERO) else {
+        return Ok(vm.heap.nil());
+    };
+    let (why, answer) = match outcome.answer {
+        Ok(answer) => (reason(&outcome.reason), answer),
+        Err(problem) => (problem.to_string().as_str().into(), Value::Nil.into()),
+    };
+    // Nothing moves between these.
+    let both = [made(vm, &why)?, arrived(vm, &answer)?];
+    vm.array_object(&both)
 }
 
 /// nil for a good end, else words.
 fn reason(reason: &ExitReason) -> Value {
     match reason {
         ExitReason::Normal => Value::Nil,
-        other => Value::String(other.to_string()),
+        other => other.to_string().as_str().into(),
     }
 }
 
 fn kind(reason: &ExitReason) -> Value {
-    Value::String(reason.kind().into())
+    reason.kind().into()
 }
 
 fn made(vm: &mut Vm, value: &Value) -> PrimitiveResult {
-    value.object(vm).map_err(|_| Failure::NoMemory)
+    arrived(vm, &value.into())
+}
+
+fn arrived(vm: &mut Vm, message: &Message) -> PrimitiveResult {
+    decode(&mut vm.heap, vm.modules.state::<Border>(), message, &[]).map_err(
+        |problem| match problem {
+            NotArrived::NoMemory => Failure::NoMemory,
+            NotArrived::Missing(_) | NotArrived::Unknown(_) => Failure::Unsupported,
+        },
+    )
 }
 
 /// `forget: number`: the child's outcome is no longer wanted.
@@ -366,7 +412,7 @@ fn info(vm: &mut Vm) -> PrimitiveResult {
     let info = isolate_argument(vm, 0)?.info();
     let integer = |value: u128| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
     let fields = vec![
-        Value::String(info.name),
+        info.name.as_str().into(),
         integer(info.age.as_millis()),
         Value::Boolean(info.lives),
         integer(info.old_bytes.into()),

@@ -18,13 +18,12 @@ use crate::channel_plugin;
 use crate::exit::{ExitReason, MonitorId, Notice};
 use crate::isolate::{Isolate, Outcome, Shared};
 use crate::keeper::Keeper;
-use crate::message::{Border, Origin};
+use crate::message::{Border, Message, Origin};
 use crate::plugin;
 use crate::seeing::{IsolateRow, State, Totals};
 use crate::settings::Settings;
 use crate::template::{About, Entry, Template};
 use crate::ticker::Ticker;
-use crate::value::Value;
 
 /// Bytes of the native stack of an isolate's thread; what is not used takes no memory.
 const THREAD_STACK_BYTES: usize = 4 << 20;
@@ -151,7 +150,7 @@ impl Spawner {
         &self,
         template: &Template,
         block: Oop,
-        arguments: Vec<Value>,
+        arguments: Vec<Message>,
         settings: Settings,
     ) -> Result<Isolate, SpawnError> {
         self.start_from(template, Start::Block(block, arguments), settings)

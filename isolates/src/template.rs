@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rowel_interpreter::host::Host;
@@ -10,8 +11,11 @@ use rowel_interpreter::vm::Vm;
 use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
 use rowel_objmem::{ChildSizes, Heap, Oop};
 
-use crate::message::{Border, Origin};
-use crate::value::Value;
+use crate::body;
+use crate::exit::ExitReason;
+use crate::message::{Border, Message, Origin, Value};
+use crate::settings::{Permissions, Settings};
+use crate::spawner::{SpawnError, Spawner};
 
 /// Why there is no template.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +26,12 @@ pub enum TemplateError {
     /// The system refuses.
     #[error("no memory for a template: {0}")]
     System(#[from] std::io::Error),
+    /// There is no thread to make the image ready.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// What was to be done before did not come to a good end.
+    #[error("the image was not made ready: {0}")]
+    NotReady(ExitReason),
 }
 
 /// A heap from which any number of isolates start, with what a VM must know beside it. Cheap to clone.
@@ -57,44 +67,54 @@ impl About {
     }
 }
 
-/// Where an isolate begins: a message to a class, or to something else.
+/// Where an isolate begins: a Smalltalk message to a class, or to something else. Receiver and arguments are whatever
+/// can travel: a [`Value`], an isolate's answer, what came through a channel.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub(crate) receiver: Receiver,
     pub(crate) selector: String,
-    pub(crate) arguments: Vec<Value>,
+    pub(crate) arguments: Vec<Message>,
 }
 
 /// Who receives it.
 #[derive(Clone, Debug)]
 pub(crate) enum Receiver {
     Class(String),
-    Value(Value),
+    Object(Message),
 }
 
 impl Entry {
-    /// Send `selector` with `arguments` to the class named `class`.
-    pub fn class(
-        class: impl Into<String>,
-        selector: impl Into<String>,
-        arguments: Vec<Value>,
-    ) -> Entry {
-        Entry { receiver: Receiver::Class(class.into()), selector: selector.into(), arguments }
+    /// Send `selector` to the class named `class`.
+    pub fn class(class: impl Into<String>, selector: impl Into<String>) -> Entry {
+        Entry::to(Receiver::Class(class.into()), selector.into())
     }
 
-    /// Send `selector` with `arguments` to `receiver`.
-    pub fn value(receiver: Value, selector: impl Into<String>, arguments: Vec<Value>) -> Entry {
-        Entry { receiver: Receiver::Value(receiver), selector: selector.into(), arguments }
+    /// Send `selector` to `receiver`.
+    pub fn object(receiver: impl Into<Message>, selector: impl Into<String>) -> Entry {
+        Entry::to(Receiver::Object(receiver.into()), selector.into())
     }
 
     /// Evaluate `source`, Smalltalk code, in an image that has a compiler.
     pub fn source(source: impl Into<String>) -> Entry {
-        Entry::class("Compiler", "evaluate:", vec![Value::String(source.into())])
+        let source = Value::String(source.into().into_bytes());
+        Entry::class("Compiler", "evaluate:").with(source)
+    }
+
+    /// The same with one more argument.
+    #[must_use]
+    pub fn with(mut self, argument: impl Into<Message>) -> Entry {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    fn to(receiver: Receiver, selector: String) -> Entry {
+        Entry { receiver, selector, arguments: Vec::new() }
     }
 }
 
 impl Template {
-    /// A template of the image file at `path`, as it was saved.
+    /// A template of the image file at `path`, as it was saved: what an image does when it starts is not done, so
+    /// that delays, for example, have no process yet that serves them (see [`after`](Self::after)).
     ///
     /// # Errors
     /// When it cannot be opened, or there is no memory.
@@ -130,6 +150,29 @@ impl Template {
         border.origin = Origin::new();
         let (about, known) = (About::of(vm), Mutex::default());
         Ok(Template(Arc::new(Inner { heap, about, border, known })))
+    }
+
+    /// A template of what an isolate from this one has become when `entry` has been answered, so that isolates need
+    /// not do that each. In Cuis, `Entry::class("Delay", "startTimerEventLoop")` makes delays work. The isolate that does
+    /// it may do everything; files and sockets that it has opened are closed to those that start from the template.
+    ///
+    /// # Errors
+    /// When it is not answered, or there is no memory.
+    pub fn after(&self, entry: Entry) -> Result<Template, TemplateError> {
+        let (sender, receiver) = channel();
+        let template = self.clone();
+        let work = move |vm: &mut Vm| {
+            let outcome = body::answer(vm, Some(&template), &entry);
+            if outcome.reason == ExitReason::Normal {
+                // Nobody minds should the other end be gone.
+                let _ = sender.send(Template::freeze(vm));
+            }
+            outcome
+        };
+        let settings = Settings { permissions: Permissions::ALL, ..Settings::default() };
+        let isolate = Spawner::new().spawn_with(self, work, settings)?;
+        let reason = isolate.wait().reason;
+        Ok(receiver.try_recv().map_err(|_| TemplateError::NotReady(reason))??)
     }
 
     /// Bytes from the first object to the last.

@@ -7,8 +7,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rowel_interpreter::vm::Vm;
+use rowel_isolates::message::NotAValue;
 use rowel_isolates::{
-    Entry, ExitReason, Isolate, MonitorId, Outcome, Permissions, Settings, Spawner, Template, Value,
+    Entry, ExitReason, Isolate, MonitorId, Outcome, Permissions, Settings, Spawner, Template,
+    TemplateError, Value,
 };
 use rowel_objmem::ChildSizes;
 use rowel_objmem::image::HeapOptions;
@@ -31,6 +33,13 @@ fn outcome(isolate: &Isolate) -> Outcome {
     isolate.wait_for(LONG).expect("an end")
 }
 
+/// Its answer, when it has ended well.
+fn answer(isolate: &Isolate) -> Value {
+    let outcome = outcome(isolate);
+    assert_eq!(outcome.reason, ExitReason::Normal);
+    outcome.value().expect("what Rust knows")
+}
+
 fn evaluate(template: &Template, code: &str) -> Outcome {
     outcome(&source(&Spawner::new(), template, code, Settings::default()))
 }
@@ -39,32 +48,86 @@ fn evaluate(template: &Template, code: &str) -> Outcome {
 fn an_entry_point_answers() {
     let Some(template) = template() else { return };
     let spawner = Spawner::new();
-    let entry = Entry::value(Value::Integer(20), "benchFib", Vec::new());
+    let entry = Entry::object(Value::Integer(20), "benchFib");
     let isolate = spawner.spawn(template, entry, Settings::default()).expect("an isolate");
-    assert_eq!(outcome(&isolate), Outcome::normal(Value::Integer(21891)));
+    assert_eq!(answer(&isolate), Value::Integer(21891));
     assert!(spawner.isolates().is_empty());
-    assert_eq!(evaluate(template, "3 + 4"), Outcome::normal(Value::Integer(7)));
-    let hello = evaluate(template, "{ 'hello' reversed. 3.5. $x. #[1 2]. nil. true. 3 -> 4 }");
+    assert_eq!(evaluate(template, "3 + 4").value(), Ok(Value::Integer(7)));
+    let hello = evaluate(template, "{ 'hello' reversed. 3.5. $x. #[1 2]. nil. true. #foo }");
     let expected = vec![
         Value::String("olleh".into()),
         Value::Float(3.5),
-        Value::Character('x'),
+        Value::Character('x'.into()),
         Value::Bytes(vec![1, 2]),
         Value::Nil,
         Value::Boolean(true),
-        Value::Other("Association".into()),
+        Value::Symbol(b"foo".to_vec()),
     ];
-    assert_eq!(hello, Outcome::normal(Value::Array(expected)));
+    assert_eq!(hello.value(), Ok(Value::Array(expected)));
+}
+
+/// A graph of shared parts, a cycle, a symbol that the image lacks, a method, a class, a large integer.
+const GRAPH: &str = "| all shared |
+    shared := 3 -> #aSymbolThatTheImageLacks.
+    all := OrderedCollection withAll: { shared. shared. Object >> #printString. Morph. 100 factorial }.
+    all add: all. all";
+
+#[test]
+fn arguments_and_answers_are_whatever_can_travel() {
+    let Some(template) = template() else { return };
+    let spawner = Spawner::new();
+    let graph = evaluate(template, GRAPH).answer.expect("it can travel");
+    let told = "[ :all | { all class name. all size. all first == all second. all last == all.
+        all first value == #aSymbolThatTheImageLacks. all third == (Object >> #printString).
+        all fourth == Morph. (all at: 5) = 100 factorial } ]";
+    let block = evaluate(template, told).answer.expect("a block can travel");
+    let entry = Entry::object(block, "value:").with(graph.clone());
+    let isolate = spawner.spawn(template, entry, Settings::default()).expect("an isolate");
+    let mut expected = vec![Value::Symbol(b"OrderedCollection".to_vec()), Value::Integer(6)];
+    expected.extend(vec![Value::Boolean(true); 6]);
+    assert_eq!(answer(&isolate), Value::Array(expected));
+    // As the receiver, in a template that was made of the image on its own.
+    let other = Template::open(real_image().expect("an image")).expect("a template");
+    let entry = Entry::object(graph, "size");
+    let isolate = spawner.spawn(&other, entry, Settings::default()).expect("an isolate");
+    assert_eq!(answer(&isolate), Value::Integer(6));
+    // What Rust has made.
+    let symbol = Value::Symbol(b"anotherSymbolThatTheImageLacks".to_vec());
+    let entry = Entry::object(symbol.clone(), "asSymbol");
+    let isolate = spawner.spawn(template, entry, Settings::default()).expect("an isolate");
+    assert_eq!(answer(&isolate), symbol);
+    let both = Value::Array(vec![symbol.clone(), Value::Symbol(b"printString".to_vec())]);
+    let entry = Entry::object(both.clone(), "copyWith:").with(symbol.clone());
+    let isolate = spawner.spawn(template, entry, Settings::default()).expect("an isolate");
+    let Value::Array(mut all) = both else { panic!("an array") };
+    all.push(symbol);
+    assert_eq!(answer(&isolate), Value::Array(all));
+}
+
+#[test]
+fn an_answer_that_cannot_travel_says_why() {
+    let Some(template) = template() else { return };
+    let outcome = evaluate(template, "{ 1. 3 -> Semaphore new }");
+    assert_eq!(outcome.reason, ExitReason::Normal);
+    let problem = outcome.answer.clone().expect_err("a semaphore stays");
+    assert!(problem.path.ends_with("a Semaphore"), "{problem}");
+    assert_eq!(outcome.value(), Err(NotAValue::CannotTravel(problem)));
+    let outcome = evaluate(template, "3 -> 4");
+    assert_eq!(outcome.value(), Err(NotAValue::Class("Association".into())));
 }
 
 #[test]
 fn what_does_not_start_says_why() {
     let Some(template) = template() else { return };
     let spawner = Spawner::new();
+    let code = "(Object subclass: #NotInTheImage instanceVariableNames: ''
+        classVariableNames: '' poolDictionaries: '' category: 'X') new";
+    let absent = evaluate(template, code);
     for entry in [
-        Entry::class("NoSuchClass", "new", Vec::new()),
-        Entry::class("Object", "noSuchSelector", Vec::new()),
-        Entry::class("Object", "new", vec![Value::Nil; 9]),
+        Entry::class("NoSuchClass", "new"),
+        Entry::class("Object", "noSuchSelector"),
+        (0..9).fold(Entry::class("Object", "new"), |entry, _| entry.with(Value::Nil)),
+        Entry::class("Object", "==").with(absent.answer.expect("it can travel")),
     ] {
         let isolate = spawner.spawn(template, entry, Settings::default()).expect("an isolate");
         assert!(matches!(outcome(&isolate).reason, ExitReason::NotStarted(_)));
@@ -91,11 +154,11 @@ fn isolates_run_side_by_side_and_do_not_see_each_other() {
         (0..8).map(|index| source(&spawner, template, &code(index), Settings::default())).collect();
     for (index, isolate) in isolates.iter().enumerate() {
         let both = vec![Value::Integer(index as i64); 2];
-        assert_eq!(outcome(isolate), Outcome::normal(Value::Array(both)));
+        assert_eq!(answer(isolate), Value::Array(both));
     }
     let seen = "{ Smalltalk includesKey: #Shared. Object canUnderstand: #number }";
     let neither = Value::Array(vec![Value::Boolean(false); 2]);
-    assert_eq!(evaluate(template, seen), Outcome::normal(neither));
+    assert_eq!(evaluate(template, seen).value(), Ok(neither));
 }
 
 #[test]
@@ -108,14 +171,30 @@ fn processes_and_delays_work_inside() {
         [ order add: 3. semaphore signal ] fork. semaphore wait.
         order asArray";
     let numbers = (1..=3).map(Value::Integer).collect();
-    assert_eq!(evaluate(template, code), Outcome::normal(Value::Array(numbers)));
+    assert_eq!(evaluate(template, code).value(), Ok(Value::Array(numbers)));
     let code = "| value | [ ^ 5 ] ensure: [ value := 6 ]. 7";
-    assert_eq!(evaluate(template, code), Outcome::normal(Value::Integer(5)));
+    assert_eq!(evaluate(template, code).value(), Ok(Value::Integer(5)));
     for code in ["Processor activeProcess terminate. 5", "Processor activeProcess suspend. 5"] {
         assert_eq!(evaluate(template, code).reason, ExitReason::Terminated);
     }
     let code = "Smalltalk quitPrimitive: 3";
     assert_eq!(evaluate(template, code).reason, ExitReason::Quit(3));
+}
+
+#[test]
+fn what_is_done_before_is_done_for_all() {
+    let Some(template) = template() else { return };
+    let ready = template.after(Entry::class("Delay", "startTimerEventLoop")).expect("a template");
+    let spawner = Spawner::new();
+    let code = "| before | before := Time localMillisecondClock.
+        (Delay forMilliseconds: 30) wait. Time localMillisecondClock - before >= 30";
+    let isolates: Vec<Isolate> =
+        (0..3).map(|_| source(&spawner, &ready, code, Settings::default())).collect();
+    for isolate in &isolates {
+        assert_eq!(answer(isolate), Value::Boolean(true));
+    }
+    let problem = template.after(Entry::source("Smalltalk quitPrimitive: 3")).expect_err("no end");
+    assert!(matches!(problem, TemplateError::NotReady(ExitReason::Quit(3))), "{problem}");
 }
 
 #[test]
@@ -126,7 +205,7 @@ fn a_busy_isolate_and_a_waiting_one_can_be_killed() {
         ["[ true ] whileTrue: [ 3 printString ]", "[ true ] whileTrue", "Semaphore new wait"]
     {
         let isolate = source(&spawner, template, code, Settings::default());
-        assert_eq!(isolate.wait_for(Duration::from_millis(100)), None);
+        assert!(isolate.wait_for(Duration::from_millis(100)).is_none());
         isolate.kill();
         let before = Instant::now();
         assert_eq!(outcome(&isolate).reason, ExitReason::Killed);
@@ -328,7 +407,7 @@ fn a_fork_evaluates_a_block_in_a_copy_of_the_heap() {
     let inner = array(vec![Value::Nil, integers(1..=3)]);
     let outer = array(vec![integers(1..=2), Value::Nil, Value::Integer(20), inner]);
     let expected = array(vec![array(vec![Value::Nil, outer]), integers(1..=1), Value::Integer(10)]);
-    assert_eq!(with_plugin(template, code), Outcome::normal(expected));
+    assert_eq!(with_plugin(template, code).value(), Ok(expected));
 }
 
 #[test]
@@ -345,7 +424,7 @@ fn a_frozen_heap_and_the_boot_image_start_children() {
             { 'Compiler'. 'evaluate:'. 'Smalltalk includesKey: #Shared'. #('booted') }) }";
     let sums = array((11..=15).map(Value::Integer).collect());
     let booted = array(vec![Value::Nil, Value::Boolean(false)]);
-    assert_eq!(with_plugin(template, code), Outcome::normal(array(vec![sums, booted])));
+    assert_eq!(with_plugin(template, code).value(), Ok(array(vec![sums, booted])));
     let gone = with_plugin(template, "| x | nil perform: #exit: with: 'enough'. x := 3");
     assert_eq!(gone.reason, ExitReason::Error("enough".into()));
     let left = with_plugin(template, "| x | nil perform: #exit: with: nil. x := 3");
@@ -361,8 +440,8 @@ fn a_child_may_not_touch_files_unless_told() {
         install value: 'delimiter' value: 'primitiveDirectoryDelimitor'.
         nil perform: #delimiter";
     let isolate = source(&spawner, template, code, Settings::default());
-    assert_eq!(outcome(&isolate), Outcome::normal(Value::String("refused".into())));
+    assert_eq!(answer(&isolate), "refused".into());
     let settings = Settings { permissions: Permissions::ALL, ..Settings::default() };
     let isolate = source(&spawner, template, code, settings);
-    assert_eq!(outcome(&isolate), Outcome::normal(Value::Character('/')));
+    assert_eq!(answer(&isolate), Value::Character('/'.into()));
 }

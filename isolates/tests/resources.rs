@@ -23,7 +23,7 @@ fn run(spawner: &Spawner, template: &Template, count: usize) {
         let isolates: Vec<_> = (0..AT_ONCE)
             .map(|index| {
                 let entry = match (round + index) % 3 {
-                    0 => Entry::value(Value::Integer(10), "benchFib", Vec::new()),
+                    0 => Entry::object(Value::Integer(10), "benchFib"),
                     1 => Entry::source("(1 to: 20) inject: 0 into: [ :a :b | a + b ]"),
                     _ => Entry::source("Semaphore new wait"),
                 };

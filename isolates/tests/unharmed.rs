@@ -156,5 +156,6 @@ fn native_code_runs_in_isolates_and_goes_on_after_a_fork() {
     };
     let isolate = spawner.spawn_with(&template, work, settings).expect("an isolate");
     let outcome = isolate.wait_for(Duration::from_secs(120)).expect("an end");
-    assert_eq!(outcome, Outcome::normal(Value::Array(vec![Value::Integer(150_049 + 21_891); 10])));
+    let sums = Value::Array(vec![Value::Integer(150_049 + 21_891); 10]);
+    assert_eq!(outcome.value(), Ok(sums));
 }

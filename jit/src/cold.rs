@@ -13,7 +13,7 @@ use rowel_objmem::{ClassIndex, Oop};
 
 use crate::compiler::Unit;
 use crate::entries::entries_of;
-use crate::machine::{Machine, Unsupported};
+use crate::machine::Unsupported;
 use crate::policy::{JitOptions, When};
 use crate::tier::Tiered;
 
@@ -31,7 +31,9 @@ impl Tiered {
         let Some(method) = method_named(vm, name) else { return Ok(false) };
         // So that sends are compiled that were never executed.
         let options = JitOptions { when: When::Always, ..options.clone() };
-        let (mut tier, _) = Tiered::new(&options, &Machine::host()?)?;
+        let machine = options.host.machine()?;
+        let mut tier = Tiered::new(&options, &machine)?;
+        tier.adopt(vm, machine.stubs()?);
         let code = vm.code_for(method);
         for unit in units_of(vm, code) {
             // What cannot be compiled has been told of.

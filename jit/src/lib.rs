@@ -40,7 +40,7 @@ mod units;
 mod worker;
 
 pub use dump::{Dump, Parts};
-pub use machine::{Machine, Unsupported};
+pub use machine::{Host, Machine, Unsupported};
 pub use policy::{JitOptions, Stream, When};
 pub use runtime::{Helper, MOST_ARGUMENTS, helpers};
 pub use stats::Stats;

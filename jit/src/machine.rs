@@ -1,12 +1,15 @@
 //! The machine that native code is made for: this one, or, in tests, another one that is emulated.
 //!
-//! Owns what Cranelift is told about it. Must not know what is compiled.
+//! Owns what Cranelift is told about it, and the stubs, which are made once for it. Must not know what else is
+//! compiled.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use rowel_interpreter::native::Emulator;
+
+use crate::stubs::StubSet;
 
 /// Why there is no tier.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,25 @@ pub struct Machine {
     /// The same, for code that is made sooner and runs slower.
     quick: OwnedTargetIsa,
     emulator: Option<Arc<dyn Emulator>>,
+    stubs: Arc<OnceLock<Arc<StubSet>>>,
+}
+
+/// This machine, found out when it is first asked for, and the same for all clones of this.
+#[derive(Clone, Debug, Default)]
+pub struct Host(Arc<OnceLock<Machine>>);
+
+impl Host {
+    /// The machine.
+    ///
+    /// # Errors
+    /// When Cranelift does not know it.
+    pub fn machine(&self) -> Result<Machine, Unsupported> {
+        if let Some(machine) = self.0.get() {
+            return Ok(machine.clone());
+        }
+        let machine = Machine::host()?;
+        Ok(self.0.get_or_init(|| machine).clone())
+    }
 }
 
 impl std::fmt::Debug for Machine {
@@ -56,7 +78,7 @@ impl Machine {
     ) -> Result<Machine, Unsupported> {
         let isa = Machine::isa_for(builder()?, ("speed", "backtracking"))?;
         let quick = Machine::isa_for(builder()?, ("none", "single_pass"))?;
-        Ok(Machine { isa, quick, emulator })
+        Ok(Machine { isa, quick, emulator, stubs: Arc::default() })
     }
 
     fn isa_for(
@@ -88,8 +110,22 @@ impl Machine {
         &*self.quick
     }
 
-    pub(crate) fn shared_isa(&self) -> OwnedTargetIsa {
-        self.isa.clone()
+    /// The stubs, which are made unless they are there. That takes milliseconds. (No lock is held meanwhile:
+    /// this may be in the middle of it when the process forks.)
+    ///
+    /// # Errors
+    /// When Cranelift refuses or there is no memory.
+    pub(crate) fn stubs(&self) -> Result<Arc<StubSet>, Unsupported> {
+        if let Some(stubs) = self.made_stubs() {
+            return Ok(stubs);
+        }
+        let made = StubSet::make(self).map_err(|error| Unsupported(error.to_string()))?;
+        Ok(Arc::clone(self.stubs.get_or_init(|| Arc::new(made))))
+    }
+
+    /// The stubs, if they are there.
+    pub(crate) fn made_stubs(&self) -> Option<Arc<StubSet>> {
+        self.stubs.get().cloned()
     }
 
     pub(crate) fn emulator(&self) -> Option<Arc<dyn Emulator>> {

@@ -92,6 +92,11 @@ impl CodeMemory {
         Ok(Piece { address, bytes })
     }
 
+    /// The code of a piece that is in use, and what fills its place up.
+    pub fn code_of(&self, piece: Piece) -> &[u8] {
+        self.arenas.iter().find_map(|arena| arena.code_of(piece)).unwrap_or_default()
+    }
+
     /// Take a piece back. No native code may be running in it, or return to it.
     pub fn free(&mut self, piece: Piece) {
         for arena in &mut self.arenas {
@@ -133,16 +138,21 @@ impl Arena {
         Ok(address)
     }
 
+    /// Where the piece starts in this arena, if it is there.
+    fn start_of(&self, piece: Piece) -> Option<usize> {
+        let memory = self.memory.as_ref()?;
+        let start = piece.address.checked_sub(memory.as_ptr() as u64)? as usize;
+        (start < memory.len()).then_some(start)
+    }
+
+    fn code_of(&self, piece: Piece) -> Option<&[u8]> {
+        let start = self.start_of(piece)?;
+        self.memory.as_ref()?.get(start..start + piece.bytes)
+    }
+
     /// Take the piece back, if it is of this arena.
     fn free(&mut self, piece: Piece) -> bool {
-        let Some(memory) = &self.memory else { return false };
-        let base = memory.as_ptr() as u64;
-        let Some(start) = piece.address.checked_sub(base).map(|start| start as usize) else {
-            return false;
-        };
-        if start >= memory.len() {
-            return false;
-        }
+        let Some(start) = self.start_of(piece) else { return false };
         let place = self.free.partition_point(|(other, _)| *other < start);
         self.free.insert(place, (start, piece.bytes));
         self.free.dedup_by(|next, before| {

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::dump::Dump;
+use crate::machine::Host;
 
 /// When methods are compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct JitOptions {
     pub json: Option<PathBuf>,
     /// The method that is dumped when it is compiled.
     pub dump: Option<Dump>,
+    /// What native code is made for. Isolates whose options are clones share what is made once for it.
+    pub host: Host,
 }
 
 impl JitOptions {
@@ -88,6 +91,7 @@ impl Default for JitOptions {
             table: None,
             json: None,
             dump: None,
+            host: Host::default(),
         }
     }
 }

@@ -87,6 +87,7 @@ impl Report {
             "evictions": stats.evictions,
             "isolate_us": micros(stats.pauses),
             "longest_pause_us": micros(stats.longest_pause),
+            "longest_pause_processor_us": micros(stats.longest_work),
             "pauses_over_1_ms": stats.long_pauses,
             "back_end_us": micros(stats.time),
             "interpreted_samples": self.interpreted_samples,

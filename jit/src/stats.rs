@@ -2,7 +2,9 @@
 //!
 //! Must not know: how the tier works.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rowel_interpreter::clock::thread_time;
 
 /// Pauses should be shorter.
 const LONG: Duration = Duration::from_millis(1);
@@ -30,18 +32,36 @@ pub struct Stats {
     pub pauses: Duration,
     /// The longest time without a break.
     pub longest_pause: Duration,
-    /// How many pauses took longer than a millisecond.
+    /// The same in processor time: when the machine is busy, others may have run in between.
+    pub longest_work: Duration,
+    /// How many pauses took more than a millisecond of processor time.
     pub long_pauses: u64,
     /// How long the back end took.
     pub time: Duration,
 }
 
+/// A time in which the isolate is busy with the tier, without a break.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    start: Instant,
+    work: Duration,
+}
+
+impl Pause {
+    /// It starts now.
+    pub fn start() -> Pause {
+        Pause { start: Instant::now(), work: thread_time() }
+    }
+}
+
 impl Stats {
-    /// The isolate was busy with the tier for so long, without a break.
-    pub(crate) fn pause(&mut self, time: Duration) {
+    /// The pause ends now.
+    pub(crate) fn end(&mut self, pause: Pause) {
+        let (time, work) = (pause.start.elapsed(), thread_time().saturating_sub(pause.work));
         self.pauses += time;
         self.longest_pause = self.longest_pause.max(time);
-        self.long_pauses += u64::from(time > LONG);
+        self.longest_work = self.longest_work.max(work);
+        self.long_pauses += u64::from(work > LONG);
     }
 }
 
@@ -50,7 +70,7 @@ impl std::fmt::Display for Stats {
         write!(
             f,
             "in all {} units of {} bytes, {} inlined; {} refused; left {} times; {} flushes, {} \
-             evictions; {:?} of this thread, at most {:?} at a time ({} times over {LONG:?}), and {:?} of the \
+             evictions; {:?} of this thread, at most {:?} at a time ({:?} of the processor; {} times over {LONG:?} of that), and {:?} of the \
              back end",
             self.compiled,
             self.bytes,
@@ -61,6 +81,7 @@ impl std::fmt::Display for Stats {
             self.evictions,
             self.pauses,
             self.longest_pause,
+            self.longest_work,
             self.long_pauses,
             self.time,
         )

@@ -1,6 +1,9 @@
 //! Small functions between native code and the interpreter: what is called in the place of methods that
-//! have no native code, and how the interpreter calls native code.
+//! have no native code, and how the interpreter calls native code. They are made once for all isolates of a
+//! process.
 #![expect(unsafe_code, reason = "what is made here is called as what it was made as")]
+
+use std::sync::Arc;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
@@ -19,15 +22,17 @@ use rowel_objmem::oop::TAG_MASK;
 use rowel_objmem::{Format, Oop};
 
 use crate::compiler::signature;
-use crate::log::Log;
 use crate::machine::Machine;
-use crate::memory::CodeMemory;
+use crate::memory::{CodeMemory, Piece};
 use crate::runtime;
 use crate::runtime::fast::FAST;
 use crate::tier::NotCompiled;
 
 /// The most arguments of a method.
 const MOST_ARGS: usize = 15;
+
+/// They take no more bytes.
+const MOST_BYTES: usize = 1 << 20;
 
 /// Addresses of what stands in for methods without native code, by number of arguments.
 #[derive(Clone, Debug, Default)]
@@ -134,44 +139,62 @@ enum Kind {
     Barrier,
 }
 
-/// Make all of them.
-///
-/// # Errors
-/// When Cranelift refuses or there is no memory.
-pub fn make(
-    machine: &Machine,
-    memory: &mut CodeMemory,
-    log: &mut Log,
-) -> Result<(Stubs, Trampolines), NotCompiled> {
-    let mut add = |kind, args| -> Result<u64, NotCompiled> {
-        let code = compile(machine.isa(), kind, args);
-        let code = code.map_err(crate::compiler::CompileError::Cranelift)?;
-        let address = memory.add(&code)?.address;
-        log.placed(&format!("rowel: {kind:?}, {args} arguments"), address, &code);
-        Ok(address)
-    };
-    let mut stubs = Stubs::default();
-    let (mut methods, mut blocks) = (Vec::new(), Vec::new());
-    for args in 0..=MOST_ARGS {
-        stubs.interpret.push(add(Kind::Interpret, args)?);
-        stubs.execute.push(add(Kind::Execute, args)?);
-        methods.push(add(Kind::EnterMethod, args)?);
-        blocks.push(add(Kind::EnterBlock, args)?);
+/// All of them, and the memory that they are in: it stays as long as any VM has this.
+#[derive(Debug)]
+pub struct StubSet {
+    /// What stands in for methods.
+    pub stubs: Stubs,
+    /// How the interpreter calls native code.
+    pub trampolines: Arc<Trampolines>,
+    /// What each is called, and where it is.
+    pieces: Vec<(String, Piece)>,
+    memory: CodeMemory,
+}
+
+impl StubSet {
+    /// Make all of them.
+    ///
+    /// # Errors
+    /// When Cranelift refuses or there is no memory.
+    pub fn make(machine: &Machine) -> Result<StubSet, NotCompiled> {
+        let mut memory = CodeMemory::new(MOST_BYTES, machine.emulator());
+        let mut pieces = Vec::new();
+        let mut add = |kind, args| -> Result<u64, NotCompiled> {
+            let code = compile(machine.isa(), kind, args);
+            let code = code.map_err(crate::compiler::CompileError::Cranelift)?;
+            let piece = memory.add(&code)?;
+            pieces.push((format!("rowel: {kind:?}, {args} arguments"), piece));
+            Ok(piece.address)
+        };
+        let mut stubs = Stubs::default();
+        let (mut methods, mut blocks) = (Vec::new(), Vec::new());
+        for args in 0..=MOST_ARGS {
+            stubs.interpret.push(add(Kind::Interpret, args)?);
+            stubs.execute.push(add(Kind::Execute, args)?);
+            methods.push(add(Kind::EnterMethod, args)?);
+            blocks.push(add(Kind::EnterBlock, args)?);
+        }
+        stubs.barrier = add(Kind::Barrier, 0)?;
+        for (primitive, args, helper) in FAST {
+            let stub = add(Kind::Fast(helper().address as usize), *args)?;
+            stubs.fast.push(((*primitive, *args), stub));
+        }
+        for quick in Quick::ALL {
+            stubs.quick.push((quick, add(Kind::Quick(quick), 0)?));
+        }
+        let loops = add(Kind::EnterLoop, 0)?;
+        // SAFETY: these are made as trampolines, for this machine or what emulates the other, and the tier
+        // keeps this as long as the VM has them.
+        let trampolines = unsafe { Trampolines::new(methods, blocks, loops, machine.emulator()) };
+        Ok(StubSet { stubs, trampolines: Arc::new(trampolines), pieces, memory })
     }
-    stubs.barrier = add(Kind::Barrier, 0)?;
-    for (primitive, args, helper) in FAST {
-        let stub = add(Kind::Fast(helper().address as usize), *args)?;
-        stubs.fast.push(((*primitive, *args), stub));
+
+    /// What each is called, where it is, and its code.
+    pub fn pieces(&self) -> impl Iterator<Item = (&str, u64, &[u8])> {
+        self.pieces
+            .iter()
+            .map(|(name, piece)| (&**name, piece.address, self.memory.code_of(*piece)))
     }
-    for quick in Quick::ALL {
-        stubs.quick.push((quick, add(Kind::Quick(quick), 0)?));
-    }
-    let loops = add(Kind::EnterLoop, 0)?;
-    let emulator = machine.emulator();
-    // SAFETY: these are made as trampolines, for this machine or what emulates the other, and the tier
-    // keeps their memory as long as the VM has it.
-    let trampolines = unsafe { Trampolines::new(methods, blocks, loops, emulator) };
-    Ok((stubs, trampolines))
 }
 
 fn compile(isa: &dyn TargetIsa, kind: Kind, args: usize) -> Result<Vec<u8>, String> {

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use rowel_interpreter::code::{Action, CodeRef};
-use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures, Trampolines};
+use rowel_interpreter::native::{EntryKind, Flushed, NativeEntry, Tier, TierFigures};
 use rowel_interpreter::vm::Vm;
 use rustc_hash::FxHashMap;
 
@@ -27,8 +27,8 @@ use crate::profile::{Profile, Site};
 use crate::recording::Recording;
 use crate::records::{Gone, Record};
 use crate::sampler::Sampler;
-use crate::stats::Stats;
-use crate::stubs::{self, Stubs};
+use crate::stats::{Pause, Stats};
+use crate::stubs::StubSet;
 use crate::units::{Compiled, Units};
 use crate::worker::{self, Worker};
 
@@ -58,7 +58,10 @@ struct Waiting {
 pub struct Tiered {
     machine: Machine,
     memory: CodeMemory,
-    stubs: Stubs,
+    /// `None` until something is hot.
+    stubs: Option<Arc<StubSet>>,
+    /// Whether the other thread has been asked for them.
+    wants_stubs: bool,
     profile: Profile,
     log: Log,
     units: Units,
@@ -96,7 +99,8 @@ impl Tiered {
         if options.when == When::Off {
             return Ok(());
         }
-        Tiered::attach_for(vm, options, &Machine::host()?)
+        let machine = options.host.machine()?;
+        Tiered::attach_for(vm, options, &machine)
     }
 
     /// Attach a tier to `vm` whose native code is for `machine`.
@@ -108,32 +112,28 @@ impl Tiered {
         options: JitOptions,
         machine: &Machine,
     ) -> Result<(), Unsupported> {
-        let (mut tier, trampolines) = Tiered::new(&options, machine)?;
+        let mut tier = Tiered::new(&options, machine)?;
         if options.when == When::On {
             tier.sampler = options.samples.then(|| Sampler::start(vm.stack_limit.clone()));
-            tier.worker = options.background.then(|| Worker::start(tier.machine.shared_isa()));
+            tier.worker = options.background.then(|| Worker::start(machine.clone()));
         }
-        for code in vm.code.iter() {
-            tier.stubs.attach(code);
+        match tier.worker {
+            // They are made when something is hot.
+            Some(_) => tier.take_stubs(vm),
+            None => tier.adopt(vm, machine.stubs()?),
         }
-        vm.trampolines = Some(Arc::new(trampolines));
         vm.tier = Some(Box::new(tier));
         Ok(())
     }
 
-    pub(crate) fn new(
-        options: &JitOptions,
-        machine: &Machine,
-    ) -> Result<(Tiered, Trampolines), Unsupported> {
-        let mut memory = CodeMemory::new(options.budget, machine.emulator());
-        let mut log =
+    pub(crate) fn new(options: &JitOptions, machine: &Machine) -> Result<Tiered, Unsupported> {
+        let log =
             Log::new(options).map_err(|error| Unsupported(format!("a file for perf: {error}")))?;
-        let made = stubs::make(machine, &mut memory, &mut log);
-        let (stubs, trampolines) = made.map_err(|error| Unsupported(error.to_string()))?;
-        let tier = Tiered {
+        Ok(Tiered {
             machine: machine.clone(),
-            memory,
-            stubs,
+            memory: CodeMemory::new(options.budget, machine.emulator()),
+            stubs: None,
+            wants_stubs: false,
             profile: Profile::default(),
             log,
             units: Units::default(),
@@ -148,8 +148,26 @@ impl Tiered {
             dump: options.dump.clone().map(Dumping::new),
             recording: Recording::new(options)?,
             stats: Stats::default(),
-        };
-        Ok((tier, trampolines))
+        })
+    }
+
+    /// Have all code of `vm` call the stubs until it has native code.
+    pub(crate) fn adopt(&mut self, vm: &mut Vm, set: Arc<StubSet>) {
+        for (name, address, code) in set.pieces() {
+            self.log.placed(name, address, code);
+        }
+        vm.code.iter().for_each(|code| set.stubs.attach(code));
+        vm.trampolines = Some(Arc::clone(&set.trampolines));
+        self.stubs = Some(set);
+    }
+
+    /// Take the stubs if they have been made.
+    fn take_stubs(&mut self, vm: &mut Vm) {
+        if self.stubs.is_none()
+            && let Some(set) = self.machine.made_stubs()
+        {
+            self.adopt(vm, set);
+        }
     }
 
     /// Compile `unit`; answers its address if it has one at once.
@@ -159,12 +177,13 @@ impl Tiered {
             vm.request_attention();
             return None;
         }
-        if self.worker.as_ref().is_some_and(Worker::is_busy) || self.is_waiting(unit) {
+        let is_busy = self.worker.as_ref().is_some_and(Worker::is_busy);
+        if self.stubs.is_none() || is_busy || self.is_waiting(unit) {
             return None;
         }
-        let start = Instant::now();
+        let pause = Pause::start();
         let outcome = self.try_compile(vm, unit);
-        self.stats.pause(start.elapsed());
+        self.stats.end(pause);
         match outcome {
             Ok(address) => address,
             Err(error) => {
@@ -204,8 +223,9 @@ impl Tiered {
         let isa = if is_first { machine.quick_isa() } else { machine.isa() };
         let wants_name = self.log.wants_names() || self.dump.is_some();
         let name = if wants_name { name_of(vm, unit) } else { String::new() };
-        let setting =
-            Setting { isa, stubs: &self.stubs, number, counter, eager: self.when == When::Always };
+        let eager = self.when == When::Always;
+        let Some(set) = &self.stubs else { return Ok(None) };
+        let setting = Setting { isa, stubs: &set.stubs, number, counter, eager };
         let mut attempts = self.begun.remove(&unit).unwrap_or_default();
         let prepared = loop {
             match compiler::prepare(vm, &mut self.profile, unit, setting, &mut attempts) {
@@ -279,7 +299,7 @@ impl Tiered {
     /// Take what the other thread has done.
     fn take_done(&mut self) {
         while let Some(done) = self.worker.as_mut().and_then(Worker::take) {
-            let start = Instant::now();
+            let pause = Pause::start();
             // It may no longer be wanted.
             let Some(waiting) = self.waiting.remove(&done.number) else {
                 self.stats.time += done.time;
@@ -291,7 +311,7 @@ impl Tiered {
             if let Err(error) = placed {
                 self.refuse(unit, &error);
             }
-            self.stats.pause(start.elapsed());
+            self.stats.end(pause);
         }
     }
 
@@ -303,7 +323,11 @@ impl Tiered {
         // A method with a primitive is called through that; the unit runs what comes after it.
         if unit.kind == EntryKind::Method && matches!(method.action, Action::Activate) {
             match address {
-                0 => self.stubs.detach(unit.code),
+                0 => {
+                    if let Some(set) = &self.stubs {
+                        set.stubs.detach(unit.code);
+                    }
+                }
                 address => method.native.direct.set(address),
             }
         }
@@ -369,7 +393,9 @@ impl Tiered {
 
 impl Tier for Tiered {
     fn translated(&mut self, vm: &mut Vm, code: CodeRef) {
-        self.stubs.attach(code);
+        if let Some(set) = &self.stubs {
+            set.stubs.attach(code);
+        }
         if self.when == When::Always {
             self.prepare(vm, code);
         }
@@ -385,6 +411,9 @@ impl Tier for Tiered {
         };
         if hot && !code.get().native.has_entries() {
             self.prepare(vm, code);
+            if self.stubs.is_none() && !std::mem::replace(&mut self.wants_stubs, true) {
+                let _ = self.worker.as_ref().map(Worker::make_stubs);
+            }
         }
     }
 
@@ -456,6 +485,7 @@ impl Tier for Tiered {
     }
 
     fn attend(&mut self, vm: &mut Vm) {
+        self.take_stubs(vm);
         self.take_done();
         if let (Some(recording), Some(sampler)) = (&mut self.recording, &self.sampler) {
             recording.interpreted += u64::from(sampler.take_tick());
@@ -468,11 +498,11 @@ impl Tier for Tiered {
         }
         if std::mem::take(&mut self.is_full) {
             // What is hot is soon compiled again.
-            let start = Instant::now();
+            let (pause, start) = (Pause::start(), Instant::now());
             self.stats.evictions += 1;
             self.forget(Gone::Evicted, |_, _| true);
             self.stats.eviction_time += start.elapsed();
-            self.stats.pause(start.elapsed());
+            self.stats.end(pause);
         }
         for piece in self.units.take_gone() {
             self.memory.free(piece);
@@ -480,7 +510,7 @@ impl Tier for Tiered {
     }
 
     fn flushed(&mut self, what: Flushed) {
-        let start = Instant::now();
+        let pause = Pause::start();
         tracing::trace!(?what, "flushed");
         self.stats.flushes += 1;
         match what {
@@ -499,7 +529,7 @@ impl Tier for Tiered {
                 });
             }
         }
-        self.stats.pause(start.elapsed());
+        self.stats.end(pause);
     }
 
     fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
@@ -529,7 +559,8 @@ impl Tier for Tiered {
             // Nor is its.
             std::mem::forget(worker);
             self.waiting.clear();
-            self.worker = Some(Worker::start(self.machine.shared_isa()));
+            self.wants_stubs = false;
+            self.worker = Some(Worker::start(self.machine.clone()));
         }
     }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::isa::TargetIsa;
 
 use crate::compiler::CompileError;
+use crate::machine::Machine;
 
 /// Units that the thread is given at a time, at most: what waits longer is out of date when it is done.
 const MOST_UNDER_WAY: usize = 16;
@@ -25,10 +26,18 @@ pub struct Done {
     pub time: Duration,
 }
 
+/// What the thread is given.
+enum Job {
+    /// Make the stubs of the machine.
+    Stubs,
+    /// Make machine code of a unit, by its number.
+    Unit(u32, Box<Context>),
+}
+
 /// The thread; it ends with this.
 #[derive(Debug)]
 pub struct Worker {
-    jobs: Option<Sender<(u32, Box<Context>)>>,
+    jobs: Option<Sender<Job>>,
     done: Receiver<Done>,
     /// How many units the thread has been given and has not done.
     under_way: usize,
@@ -51,13 +60,19 @@ pub fn machine_code(isa: &dyn TargetIsa, context: &mut Context) -> Result<Vec<u8
 
 impl Worker {
     /// Start the thread.
-    pub fn start(isa: OwnedTargetIsa) -> Worker {
-        let (jobs, waiting) = channel::<(u32, Box<Context>)>();
+    pub fn start(machine: Machine) -> Worker {
+        let (jobs, waiting) = channel();
         let (ready, done) = channel();
         let thread = std::thread::Builder::new().name("rowel compiler".into()).spawn(move || {
-            for (number, mut context) in waiting {
+            for job in waiting {
+                let Job::Unit(number, mut context) = job else {
+                    if let Err(error) = machine.stubs() {
+                        tracing::warn!("{error}");
+                    }
+                    continue;
+                };
                 let start = Instant::now();
-                let code = machine_code(&*isa, &mut context);
+                let code = machine_code(machine.isa(), &mut context);
                 if ready.send(Done { number, code, time: start.elapsed() }).is_err() {
                     return;
                 }
@@ -71,9 +86,15 @@ impl Worker {
         self.under_way >= MOST_UNDER_WAY
     }
 
+    /// Have the stubs of the machine made.
+    pub fn make_stubs(&self) {
+        // Without the thread there is no native code.
+        let _ = self.jobs.as_ref().map(|jobs| jobs.send(Job::Stubs));
+    }
+
     /// Have the IR of unit number `number` made into machine code. Answers whether the thread is there.
     pub fn send(&mut self, number: u32, context: Context) -> bool {
-        let job = (number, Box::new(context));
+        let job = Job::Unit(number, Box::new(context));
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
         self.under_way += usize::from(sent);
         sent

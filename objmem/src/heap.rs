@@ -45,7 +45,7 @@ pub struct Heap {
     pub(crate) nil: Oop,
     pub(crate) true_object: Oop,
     pub(crate) false_object: Oop,
-    /// The last identity hash handed out; never 0.
+    /// What the last identity hash was made of.
     pub(crate) last_hash: u32,
     /// First class table index that may be free.
     pub(crate) class_table_hint: u32,
@@ -86,7 +86,7 @@ pub struct HeapParts {
     pub special_objects: Oop,
     /// The hidden roots object; `Oop::ZERO` when it is still to be made.
     pub hidden_roots: Oop,
-    /// The last identity hash handed out.
+    /// What the last identity hash was made of.
     pub last_hash: u32,
 }
 
@@ -157,7 +157,7 @@ impl Heap {
             nil: Oop::ZERO,
             true_object: Oop::ZERO,
             false_object: Oop::ZERO,
-            last_hash: parts.last_hash.max(1),
+            last_hash: parts.last_hash,
             class_table_hint: 0,
             collects_boot: true,
             has_forwarders: false,
@@ -347,12 +347,16 @@ impl Heap {
         hash
     }
 
-    /// A full-period step of a 22-bit linear congruential generator, skipping 0.
+    /// A step of a 32-bit linear congruential generator of full period, of which the highest bits are taken:
+    /// the low ones repeat soon, and hashed collections, which take the remainder, would form long runs. Not 0.
     fn next_hash(&mut self) -> u32 {
-        self.last_hash = (self.last_hash.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
-            & (crate::header::HASH_MASK as u32);
-        self.last_hash = self.last_hash.max(1);
-        self.last_hash
+        loop {
+            self.last_hash = self.last_hash.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let hash = self.last_hash >> (u32::BITS - crate::header::HASH_MASK.count_ones());
+            if hash != 0 {
+                return hash;
+            }
+        }
     }
 
     /// The class of any oop.

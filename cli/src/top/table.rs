@@ -12,6 +12,8 @@ pub const ORDERS: [&str; 5] = ["id", "processor", "memory", "heap", "messages"];
 const MOST_ENDED: usize = 5;
 /// Names longer than this are cut.
 const NAME_WIDTH: usize = 20;
+/// So are reasons of ends.
+const REASON_WIDTH: usize = 100;
 
 const COLUMNS: [&str; 17] = [
     "ID", "NAME", "STATE", "CPU%", "CPU", "YOUNG", "OLD", "PRIVATE", "SHARED", "SCAV", "FULL",
@@ -128,25 +130,30 @@ fn row(isolate: &Value, before: Option<&Value>) -> Vec<String> {
     ]
 }
 
+/// How one has ended: of a reason with a stack the first line.
 fn end(isolate: &Value) -> String {
     let name = name(isolate);
     let name = if name.is_empty() { name } else { format!(" ({name})") };
+    let reason = isolate["reason"]["text"].as_str().unwrap_or("?");
     format!(
         "isolate {}{name} ended after {}: {}",
         isolate["id"],
         time(number(&isolate["age"])),
-        isolate["reason"]["text"].as_str().unwrap_or("?"),
+        cut(reason.lines().next().unwrap_or(""), REASON_WIDTH),
     )
 }
 
-/// The name, without what a terminal would obey.
 fn name(isolate: &Value) -> String {
-    let name = isolate["name"].as_str().unwrap_or("");
-    let plain: String = name.chars().filter(|character| !character.is_control()).collect();
-    if plain.chars().count() <= NAME_WIDTH {
+    cut(isolate["name"].as_str().unwrap_or(""), NAME_WIDTH)
+}
+
+/// So much of a text, without what a terminal would obey.
+fn cut(text: &str, width: usize) -> String {
+    let plain: String = text.chars().filter(|character| !character.is_control()).collect();
+    if plain.chars().count() <= width {
         return plain;
     }
-    plain.chars().take(NAME_WIDTH - 1).chain(['…']).collect()
+    plain.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// Columns below each other.
@@ -224,10 +231,11 @@ mod tests {
 
     fn table(isolates: &[Value]) -> Value {
         let mut ended = isolate(3, "gone", 0.1);
-        ended["reason"] = json!({ "kind": "killed", "text": "it was killed" });
+        ended["reason"] =
+            json!({ "kind": "error", "text": "Error: \u{1b}no more\nBlock>>on:do:\nX>>y" });
         json!({
             "process": 77, "processors": 2, "uptime": 65.0,
-            "totals": { "started": 3, "ended": { "killed": 1 }, "processor": 3.1,
+            "totals": { "started": 3, "ended": { "error": 1 }, "processor": 3.1,
                 "scavenges": 24, "full_collections": 2, "messages": { "sent": 30, "received": 40 } },
             "isolates": isolates, "ended": [ended],
         })
@@ -240,12 +248,12 @@ mod tests {
         let now = table(&[isolate(1, "main", 0.5), other]);
         let expected = "\
 process 77, up 65s, 2 processors
-isolates: 2 running; 3 started; ended: 1 killed; messages: 30 sent, 40 received
+isolates: 2 running; 3 started; ended: 1 error; messages: 30 sent, 40 received
 
 ID NAME                 STATE   CPU%   CPU YOUNG  OLD PRIVATE SHARED SCAV FULL GC% PAUSE CODE HITS  IN OUT
  1 main                 running 25.0 500ms  3.0k 5.0M    3.0M    20M   12    1 2.0  20ms 1.5k 123k 999  10
  2 another one with a … running 50.0  1.0s  3.0k 5.0M       –      –   12    1 2.0  20ms 1.5k 123k 999  20
-isolate 3 (gone) ended after 2.0s: it was killed
+isolate 3 (gone) ended after 2.0s: Error: no more
 ";
         assert_eq!(text(&now, None, "id"), expected);
     }

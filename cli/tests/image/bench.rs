@@ -45,6 +45,19 @@ fn a_benchmark_runs_in_both_modes_and_is_reported() {
 }
 
 #[test]
+fn benchmarks_run_in_the_image_that_is_brought_along() {
+    let few = ["--turns", "1", "--warm-up", "0", "--iterations", "1"];
+    let words = ["bench", "queens", "micro/fib32", "--json", "report.json"];
+    let place = Place::empty();
+    let outcome = place.run(&[&words[..], &few].concat());
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    let text = std::fs::read_to_string(place.path("report.json")).expect("the report");
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let result = |row: usize| &report["benchmarks"][row]["machines"]["jit"]["result"];
+    assert_eq!((result(0), result(1)), (&Value::from("27600"), &Value::from("7049155")), "{text}");
+}
+
+#[test]
 fn benchmarks_are_listed() {
     let outcome = Place::empty().run(&["bench", "--list"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::place::{Outcome, Place, Running, USUAL};
 
 /// A script or a package of the checkout.
@@ -116,7 +118,7 @@ fn get(port: u16, path: &str) -> (u16, String) {
 fn a_web_server_answers_by_supervised_isolates() {
     let Some(place) = place() else { return };
     let script = checkout("examples/isolates/web.st");
-    let server = start(&place, "--jit=on", &script, &["0", "2"]);
+    let server = start(&place, "--metrics=:0", &script, &["0", "2"]);
     server.wait_until(|server| server.said().contains("isolates\n"));
     let said = server.said();
     let port = said.split_once("port ").and_then(|(_, rest)| rest.split(',').next());
@@ -138,9 +140,44 @@ fn a_web_server_answers_by_supervised_isolates() {
         assert_eq!(client.join().expect("an answer"), 500);
     }
     assert_eq!(get(port, "/hello/again").0, 200);
+    let told = server.complained();
+    let address = told.trim_end().strip_prefix("rowel: figures of isolates at ");
+    see_the_server(&place, address.unwrap_or_else(|| panic!("{told}")));
     assert_eq!(get(port, "/quit"), (200, "bye".to_owned()));
     let outcome = server.end(USUAL);
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{}", outcome.stdout);
+    assert_eq!((outcome.code, &outcome.stderr), (Some(0), &told), "{}", outcome.stdout);
+}
+
+/// What is told of the server above, two of whose isolates have ended: as a table, as JSON and for Prometheus.
+fn see_the_server(place: &Place, address: &str) {
+    let table = place.run(&["top", address, "--once"]);
+    assert_eq!(table.code, Some(0), "{table:?}");
+    let lines: Vec<&str> = table.stdout.lines().collect();
+    assert!(lines[1].contains("; 5 started; ended: 2 error; messages: "), "{table:?}");
+    assert!(lines[3].starts_with("ID NAME "), "{table:?}");
+    let rows: Vec<Vec<&str>> =
+        lines[4..7].iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((rows[0][0], rows[1][1], rows[2][1]), ("1", "worker", "worker"), "{table:?}");
+    // What ended them is told in a line each, without the stack.
+    let why = "MessageNotUnderstood: UndefinedObject>>thisIsNotUnderstood";
+    assert_eq!(lines.len(), 9, "{table:?}");
+    assert!(lines[7..].iter().all(|line| line.ends_with(why)), "{table:?}");
+    let json = place.run(&["top", address, "--once", "--json"]);
+    let told: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let count = |rows: &str| told[rows].as_array().map_or(0, Vec::len);
+    assert_eq!((count("isolates"), count("ended")), (3, 2), "{told}");
+    assert!(told["totals"]["messages"]["sent"].as_u64() >= Some(11), "{told}");
+    let stack = told["ended"][0]["reason"]["text"].as_str().expect("words");
+    assert!(stack.starts_with(why) && stack.lines().count() > 3, "{told}");
+    let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let (status, metrics) = get(port, "/metrics");
+    assert_eq!(status, 200);
+    for line in ["rowel_isolates_started_total 5", "rowel_isolates_ended_total{reason=\"error\"} 2"]
+    {
+        assert!(metrics.lines().any(|one| one == line), "{metrics}");
+    }
+    let named = |line: &&str| line.starts_with("rowel_isolate_messages_total{");
+    assert_eq!(metrics.lines().filter(named).count(), 6, "{metrics}");
 }
 
 #[test]

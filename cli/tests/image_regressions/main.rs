@@ -81,6 +81,20 @@ fn active_with_few_stack_pages_and_a_small_eden() {
 }
 
 #[test]
+fn all_in_the_interpreter() {
+    for script in ["control.st", "memory.st", "lifetimes.st", "active.st"] {
+        assert_all_so(script, &["--jit=off"]);
+    }
+}
+
+#[test]
+fn all_as_native_code_from_the_first_call() {
+    for script in ["control.st", "memory.st", "lifetimes.st", "active.st"] {
+        assert_all_so(script, &["--jit=always"]);
+    }
+}
+
+#[test]
 fn the_image_forks() {
     let Some((printed, code)) = run("fork.st", &[]) else { return };
     let printed: Vec<_> = printed.lines().filter(|line| !line.contains(" process:")).collect();

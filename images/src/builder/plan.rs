@@ -274,7 +274,7 @@ fn combined_kind(
     own: ClassKind,
     named: usize,
 ) -> Result<ClassKind, &'static str> {
-    use ClassKind::{CompiledMethod, Ephemeron, Fixed, Immediate, Variable, Weak};
+    use ClassKind::{Ephemeron, Fixed, Immediate, Variable, Weak};
     let kind = match (above, own) {
         // A subclass of an indexable class is indexable, though its definition may not say so.
         (_, Fixed) if above != Immediate => above,
@@ -289,6 +289,6 @@ fn combined_kind(
             Err("instances without references have no instance variables")
         }
         Ephemeron if named < 2 => Err("an ephemeron needs the instance variables key and value"),
-        CompiledMethod | Immediate | _ => Ok(kind),
+        _ => Ok(kind),
     }
 }

@@ -14,6 +14,7 @@ use crate::operation::{Operation, Word, selector};
 use crate::primitives::instance_specification;
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
 use crate::steps::indexing::{element, put_element, size};
+use crate::steps::native::Ran;
 use crate::vm::Vm;
 
 /// So deep native code may run the interpreter, which runs native code.
@@ -339,7 +340,7 @@ impl Vm {
             self.await_landing(fp);
             let outer = std::mem::replace(&mut self.waiting, fp);
             self.nested += 1;
-            let ended = dispatch::run(self);
+            let ended = self.run_waiting();
             self.nested -= 1;
             self.waiting = outer;
             if ended != Leave::Landed {
@@ -352,6 +353,21 @@ impl Vm {
             return Oop::ZERO;
         }
         Oop(self.heap.load(first))
+    }
+
+    /// Run what has just been activated, until native code that waits is reached. Where that has native code of
+    /// its own, as most has that is called so, the interpreter only comes in when it leaves.
+    fn run_waiting(&mut self) -> Leave {
+        while self.registers.ip.word().op() == Operation::EnterNative as u8 {
+            match self.run_native() {
+                Ran::GoesOn => {}
+                Ran::Quit => return Leave::Quit,
+                Ran::Landed => return Leave::Landed,
+                Ran::Disturbed => return Leave::Disturbed,
+                Ran::Interpreted(_) => break,
+            }
+        }
+        dispatch::run(self)
     }
 
     /// Have the frame at `fp` go on at its landing: what it called may have been activated by the

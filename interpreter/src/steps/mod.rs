@@ -4,7 +4,7 @@
 pub(crate) mod arithmetic;
 mod flow;
 pub(crate) mod indexing;
-mod native;
+pub(crate) mod native;
 mod send;
 mod variables;
 

@@ -17,7 +17,7 @@ use crate::vm::Vm;
 /// What became of an entry. (In a register: a result in memory would keep the handler from ending in a
 /// jump.)
 #[derive(Clone, Copy, Debug)]
-enum Ran {
+pub(crate) enum Ran {
     /// The interpreter goes on with the next word.
     GoesOn,
     /// The image has quit.
@@ -45,8 +45,9 @@ impl Machine<'_> {
 }
 
 impl Vm {
+    /// Go on in native code, or find that native code waits here: the registers are at an entry or a landing.
     #[inline(never)]
-    fn run_native(&mut self) -> Ran {
+    pub(crate) fn run_native(&mut self) -> Ran {
         let code = self.running_code();
         let index = code.index_of(self.registers.ip);
         if code.is_landing(self.registers.ip) {

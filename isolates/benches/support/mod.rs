@@ -1,8 +1,7 @@
 //! What the benchmarks of isolates share.
 
-use rowel_interpreter::start::Ended;
 use rowel_interpreter::vm::Vm;
-use rowel_isolates::Value;
+use rowel_isolates::{Value, run_root};
 
 /// What `code` answers.
 pub fn evaluate(vm: &mut Vm, code: &str) -> Value {
@@ -10,10 +9,9 @@ pub fn evaluate(vm: &mut Vm, code: &str) -> Value {
     let selector = vm.find_selector(compiler, "evaluate:").expect("evaluate:");
     let source = vm.string_object(code.as_bytes()).expect("memory");
     vm.start(compiler, selector, &[source], 40).expect("a start");
-    match vm.run_root() {
-        Ended::Returned(value) => Value::of(vm, value),
-        other => panic!("{other:?}"),
-    }
+    let outcome = run_root(vm);
+    assert!(outcome.reason.is_normal(), "{}", outcome.reason);
+    outcome.value().expect("what Rust knows")
 }
 
 /// The load of the machine, as it says.

@@ -1,4 +1,5 @@
-//! Messages and Rust's own values: what Rust code sends to Smalltalk and gets from it without a heap.
+//! Messages and Rust's own values: what Rust code sends to Smalltalk and gets from it without a heap, and what it
+//! gives isolates to begin with and gets as their answers.
 //!
 //! Only classes that all images have at the same index are made or understood.
 
@@ -6,6 +7,7 @@ use rowel_objmem::header::{Header, WORD};
 use rowel_objmem::layout::class_index;
 use rowel_objmem::{ClassIndex, Format, Oop};
 
+use super::encode::CannotTravel;
 use super::outside::Outside;
 use super::word::{self, Meaning};
 use super::{Content, Graph, Message, PLAIN};
@@ -45,6 +47,21 @@ pub enum NotAValue {
     /// An Array is part of itself.
     #[error("an array contains itself")]
     Cycle,
+    /// It is an answer that could not leave its isolate.
+    #[error(transparent)]
+    CannotTravel(#[from] CannotTravel),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::String(text.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Value {
+        Value::Integer(value)
+    }
 }
 
 impl From<&Value> for Message {

@@ -179,7 +179,7 @@ fn rows_count_messages() {
     sender.send(7).expect("it lives");
     until(&spawner, &isolate, |row| (row.messages.sent, row.messages.received) == (12, 2));
     drop(sender);
-    assert_eq!(isolate.wait(), Outcome::normal(Value::Integer(2)));
+    assert_eq!(isolate.wait().value(), Ok(Value::Integer(2)));
     let after = spawner.snapshot();
     assert_eq!((after.totals.messages.sent, after.totals.messages.received), (12, 2));
 }

@@ -116,26 +116,40 @@ impl Plans {
                 all.any(|closure| closure.made.is_some() && !closure.gone)
             })
             .collect();
+        let any_laid = |level: usize| edges.iter().any(|edge| edge.state.frames[level].laid);
+        let mut laid: Vec<bool> = levels.map(any_laid).collect();
         for edge in edges {
             for (level, plans) in slots.iter().enumerate() {
                 for (slot, plan) in plans.iter().enumerate() {
                     let def = edge.state.frames[level].slots[slot].def;
-                    if let (Plan::Oop(_), Def::Closure(number)) = (plan, def)
-                        && number < closures
-                    {
-                        made[number] = true;
+                    if let Plan::Oop(_) = plan {
+                        edge.state.will_make(def, &mut made, &mut laid);
                     }
                 }
             }
         }
-        let any_laid = |level: usize| edges.iter().any(|edge| edge.state.frames[level].laid);
-        let mut laid: Vec<bool> = levels.map(any_laid).collect();
         while first.spread(&mut made, &mut laid) {}
         Plans { receivers, slots, made, laid }
     }
 }
 
 impl super::state::State {
+    /// The value is made an object where paths meet: if it is a closure that is there on all paths, on all of
+    /// them; another on this path alone, but the frames out to where it is made are laid on all of them then,
+    /// for a frame that has a context must not be laid again.
+    fn will_make(&self, def: Def, made: &mut [bool], laid: &mut [bool]) {
+        let Def::Closure(number) = def else { return };
+        if let Some(made) = made.get_mut(number) {
+            *made = true;
+            return;
+        }
+        let closure = &self.closures[number];
+        laid[..=closure.outer].fill(true);
+        for def in &closure.copied {
+            self.will_make(*def, made, laid);
+        }
+    }
+
     /// What is made or laid brings with it: the frames out to where a closure is made, the closures that it
     /// has copied, the closure of a frame. Answers whether there was something new.
     fn spread(&self, made: &mut [bool], laid: &mut [bool]) -> bool {

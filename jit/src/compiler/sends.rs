@@ -11,8 +11,8 @@ use super::state::{Def, Kind};
 use super::{Compiler, Site};
 use crate::runtime;
 
-/// Methods are inlined for so many classes of a send.
-const MOST_INLINED_CLASSES: usize = 2;
+/// So many methods of a send to receivers of several classes are inlined.
+const MOST_INLINED_METHODS: usize = 2;
 /// So many classes are told apart in line.
 const MOST_CLASSES: usize = 4;
 
@@ -56,20 +56,21 @@ impl Compiler<'_> {
         num_args: usize,
         general: bool,
     ) {
+        let groups = self.groups(classes, selector, num_args);
         let last_resort = general || classes.len() > 1;
         let mut paths: Vec<Edge> = Vec::new();
-        for (place, &class) in classes.iter().enumerate() {
-            let is_last = place + 1 == classes.len();
+        for (place, (found, group)) in groups.iter().enumerate() {
+            let is_last = place + 1 == groups.len();
             let other =
                 if is_last && !last_resort { self.exit(index) } else { self.b.create_block() };
             let state = self.state.clone();
             let receiver = self.peek(num_args);
-            self.need_class(receiver, class, other);
+            self.need_one_class(receiver, group, other);
             let here = self.exit_here;
-            // What is inlined once for each class soon is too much.
-            let outer =
-                std::mem::replace(&mut self.only_calls, classes.len() > MOST_INLINED_CLASSES);
-            self.send_to_known(index, class, selector, num_args);
+            // What is inlined once for each soon is too much.
+            let only_calls = groups.len() > MOST_INLINED_METHODS;
+            let outer = std::mem::replace(&mut self.only_calls, only_calls);
+            self.send_found(index, *found, group, num_args);
             self.only_calls = outer;
             if !self.ended {
                 paths.push(self.edge());
@@ -91,6 +92,27 @@ impl Compiler<'_> {
         } else {
             self.merge(paths);
         }
+    }
+
+    /// What `selector` finds in `classes`, and in which of them. Few are each on their own, so that more is
+    /// known of the receiver in what is inlined.
+    fn groups(
+        &mut self,
+        classes: &[u32],
+        selector: Oop,
+        num_args: usize,
+    ) -> Vec<(Option<CodeRef>, Vec<u32>)> {
+        let mut groups: Vec<(Option<CodeRef>, Vec<u32>)> = Vec::new();
+        for &class in classes {
+            let object = self.vm.heap.class_at(ClassIndex(class));
+            let found = self.find(object, selector, num_args);
+            let same = groups.iter_mut().find(|(other, _)| *other == found);
+            match same.filter(|_| classes.len() > MOST_INLINED_METHODS) {
+                Some((_, group)) => group.push(class),
+                None => groups.push((found, vec![class])),
+            }
+        }
+        groups
     }
 
     /// Whether guards of the operation at `index` have failed too often.
@@ -179,22 +201,22 @@ impl Compiler<'_> {
     fn send_to_known(&mut self, index: usize, class: u32, selector: Oop, num_args: usize) {
         let object = self.vm.heap.class_at(ClassIndex(class));
         let found = self.find(object, selector, num_args);
-        self.send_found(index, found, Some(class), num_args);
+        self.send_found(index, found, &[class], num_args);
     }
 
     fn send_super(&mut self, index: usize, selector: Oop, num_args: usize) {
         let method = self.state.top().code.get().method;
         let above = self.vm.class_above(method);
         let found = self.find(above, selector, num_args);
-        self.send_found(index, found, None, num_args);
+        self.send_found(index, found, &[], num_args);
     }
 
-    /// What a send does that has found `found` for sure.
+    /// What a send does that has found `found` for sure, for a receiver of one of `classes`, if any are known.
     fn send_found(
         &mut self,
         index: usize,
         found: Option<CodeRef>,
-        class: Option<u32>,
+        classes: &[u32],
         num_args: usize,
     ) {
         let Some(code) = found else {
@@ -205,14 +227,16 @@ impl Compiler<'_> {
             Action::AnswerReceiver
             | Action::AnswerSpecial(_)
             | Action::AnswerInteger(_)
-            | Action::AnswerVariable(_) => self.quick(index, code, class),
+            | Action::AnswerVariable(_) => self.quick(index, code, classes),
             Action::Evaluate => self.evaluate(index, code, num_args),
             Action::Perform if num_args > 0 => {
                 let operands = self.take_operands(num_args);
                 self.call_perform(index, code, &operands);
             }
             Action::Value(_) => {
-                if class.is_some_and(|class| self.intrinsic(index, code, class, num_args)) {
+                if let [class] = *classes
+                    && self.intrinsic(index, code, class, num_args)
+                {
                     return;
                 }
                 let operands = self.take_operands(num_args);
@@ -233,13 +257,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn quick(&mut self, index: usize, code: CodeRef, class: Option<u32>) {
+    fn quick(&mut self, index: usize, code: CodeRef, classes: &[u32]) {
         self.rely_on(code);
         let context = class_index::METHOD_CONTEXT.0;
         if let Action::AnswerVariable(slot) = code.get().action {
-            let sure = class
-                .is_some_and(|class| class != context && self.has_slot(class, usize::from(slot)));
-            if !sure {
+            let has_it = |class| class != context && self.has_slot(class, usize::from(slot));
+            if classes.is_empty() || !classes.iter().copied().all(has_it) {
                 let operands = self.take_operands(0);
                 return self.call_code(index, code, &operands);
             }

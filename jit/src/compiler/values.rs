@@ -193,6 +193,27 @@ impl Compiler<'_> {
         self.state.refine(oop, kind);
     }
 
+    /// Go on where `def` is of one of the classes with these indices; else at `other`.
+    pub(super) fn need_one_class(&mut self, def: Def, classes: &[u32], other: Block) {
+        if let [class] = *classes {
+            return self.need_class(def, class, other);
+        }
+        let oop = self.oop(def);
+        let index = self.class_index(oop);
+        let found = self.b.create_block();
+        for (place, class) in classes.iter().enumerate() {
+            let is = self.b.ins().icmp_imm_u(IntCC::Equal, index, i64::from(*class));
+            if place + 1 == classes.len() {
+                self.b.ins().brif(is, found, &[], other, &[]);
+            } else {
+                let next = self.b.create_block();
+                self.b.ins().brif(is, found, &[], next, &[]);
+                self.b.switch_to_block(next);
+            }
+        }
+        self.b.switch_to_block(found);
+    }
+
     /// Where the frame under way goes on after the send at `index`.
     pub(super) fn after_send(index: usize) -> usize {
         index + SEND_WORDS

@@ -53,6 +53,7 @@ impl Job {
         }
         let child = command.spawn().expect("a child");
         let patience = if reductions.is_some() { LESS_PATIENCE } else { PATIENCE };
+        let patience = super::number("ROWEL_PATIENCE").map_or(patience, Duration::from_secs);
         Job { child, progress, at: (first, Instant::now()), patience }
     }
 

@@ -2,7 +2,8 @@
 //! the graphs of objects that can be reached must be the same.
 //!
 //! `ROWEL_PROGRAMS` is how many, `ROWEL_SEED` the number of the first one, `ROWEL_JOBS` how many processes
-//! run them; with `ROWEL_VERBOSE` the number of each is written before it runs. A program on which they disagree
+//! run them, and `ROWEL_PATIENCE` the seconds after which a program is taken for one that does not end; with
+//! `ROWEL_VERBOSE` the number of each is written before it runs. A program on which they disagree
 //! is made smaller and printed.
 //!
 //! | concept | where |

@@ -1,12 +1,13 @@
 //! How a program is run, and what is compared: the graph of objects after each call, and how it ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 
 use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::crash::Fatal;
 use rowel_interpreter::dispatch::{Leave, run};
 use rowel_interpreter::vm::Vm;
-use rowel_jit::{JitOptions, When};
+use rowel_jit::{Host, JitOptions, When};
 use rowel_objmem::Oop;
 
 use crate::choices::Choices;
@@ -114,8 +115,12 @@ fn message(payload: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
+/// What native code is made for: the stubs are made once for all programs.
+static HOST: LazyLock<Host> = LazyLock::new(Host::default);
+
 fn attach(vm: &mut Vm) {
-    let options = JitOptions { when: When::Always, ..JitOptions::default() };
+    let host = HOST.clone();
+    let options = JitOptions { when: When::Always, host, ..JitOptions::default() };
     #[cfg(not(emulated))]
     rowel_jit::Tiered::attach(vm, options).expect("a tier for this machine");
     #[cfg(emulated)]

@@ -12,7 +12,6 @@ use super::format::{HEADER_BYTES, ImageError, ImageHeader};
 use super::place::{LEAST_OLD_BYTES, Plan, load, plan};
 use super::segments::{BRIDGE_BYTES, Segment, segments};
 use crate::cage::{Cage, DEFAULT_CAGE_BYTES, Memory};
-use crate::header::HASH_MASK;
 use crate::heap::{Heap, HeapParts};
 use crate::layout::FREE_CHUNK_CLASS_INDEX;
 use crate::memory_file::memory_file;
@@ -144,7 +143,7 @@ impl Heap {
             bridges,
             special_objects: facts.special_objects,
             hidden_roots: facts.hidden_roots,
-            last_hash: (header.last_hash & HASH_MASK) as u32,
+            last_hash: header.last_hash as u32,
         });
         heap.has_forwarders = facts.has_forwarders;
         heap.remembered = facts.remembered;
