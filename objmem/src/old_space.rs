@@ -294,7 +294,9 @@ impl Heap {
                 return Some(start);
             }
         }
-        let segment = self.old.grow(&self.cage, bytes, bounded)?;
+        // A rest of a segment that is too small for a chunk must not remain.
+        let room = if bytes.is_multiple_of(PAGE) { bytes } else { bytes + LEAST_CHUNK };
+        let segment = self.old.grow(&self.cage, room, bounded)?;
         self.start_segment(segment);
         self.bump(bytes)
     }

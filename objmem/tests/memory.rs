@@ -275,3 +275,21 @@ fn small_objects_are_made_when_large_ones_are_refused() {
     assert!(array(&mut heap, 1_000).is_none());
     assert_eq!(verify::check(&heap), []);
 }
+
+#[test]
+fn arrays_of_every_size_around_a_page_boundary() {
+    // Larger than old space usually grows by, so that each needs a segment of its own.
+    let mut heap = Heap::bootstrap(BootstrapOptions {
+        cage_bytes: 1 << 32,
+        stack_bytes: 1 << 16,
+        eden_bytes: EDEN,
+        survivor_bytes: 1 << 14,
+        max_old_bytes: 1 << 31,
+    })
+    .expect("memory");
+    let page_slots = 4096 / 8;
+    for slots in 1_100 * page_slots - 8..=1_100 * page_slots + 8 {
+        assert!(array(&mut heap, slots).is_some(), "{slots} slots");
+    }
+    assert_eq!(verify::check(&heap), []);
+}
