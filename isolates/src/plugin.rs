@@ -158,7 +158,8 @@ fn settings_argument(vm: &mut Vm, index: usize) -> Result<Settings, Failure> {
     settings.linked_to = flag(LINKED).then(|| me.id());
     settings.watched_by = flag(WATCHED).then(|| me.id());
     let ends = vm.heap.slots(array).get(CHANNELS).map(|word| vm.heap.follow(Oop(*word)));
-    if let Some(ends) = ends.filter(|ends| *ends != vm.heap.nil()) {
+    let none = [vm.heap.nil(), vm.heap.false_object()];
+    if let Some(ends) = ends.filter(|ends| !none.contains(ends)) {
         settings.channels = channels(vm, ends)?;
     }
     Ok(settings)
