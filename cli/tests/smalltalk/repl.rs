@@ -8,34 +8,23 @@ use crate::terminal::Terminal;
 fn expressions_are_read_evaluated_and_remembered() {
     let state = tempfile::tempdir().expect("a folder");
     let mut terminal = Terminal::start(state.path());
-    terminal.wait_for("> ");
-    terminal.press("300 + 4\r");
-    terminal.wait_for("304\r\n");
-    terminal.press("it * 2\r");
-    terminal.wait_for("608\r\n");
+    terminal.line("300 + 4\r", "304\r\n");
+    terminal.line("it * 2\r", "608\r\n");
     // An expression over three lines.
-    terminal.press("(#(1 2) inject: 0 into: [ :a :b |\ra + b ]\r) + 1000\r");
-    terminal.wait_for("1003\r\n");
-    terminal.press("count := 70\r");
-    terminal.wait_for("70\r\n");
-    terminal.press("count zork\r");
-    terminal.wait_for("does not understand #zork");
+    terminal.line("(#(1 2) inject: 0 into: [ :a :b |\ra + b ]\r) + 1000\r", "1003\r\n");
+    terminal.line("count := 70\r", "70\r\n");
+    terminal.line("count zork\r", "does not understand #zork");
     // Completion: the only selector that begins so.
-    terminal.press("'abc' asUpperc\t\r");
-    terminal.wait_for("'ABC'\r\n");
+    terminal.line("'abc' asUpperc\t\r", "'ABC'\r\n");
     // The line before, from the history.
-    terminal.press("count + 100\r");
-    terminal.wait_for("170\r\n");
-    terminal.press("\x1b[A\r");
-    terminal.wait_for("170\r\n");
+    terminal.line("count + 100\r", "170\r\n");
+    terminal.line("\x1b[A\r", "170\r\n");
     // A text that stays incomplete, given up by an empty line.
-    terminal.press("#(1 2\r\r");
-    terminal.wait_for("expected");
+    terminal.line("#(1 2\r\r", "expected");
     // A line that is given up, and the end.
-    terminal.press("some thing\x03");
-    terminal.press("3000 + 5\r");
-    terminal.wait_for("3005\r\n");
-    terminal.press("\x04");
+    terminal.line("some thing\x03", "\r\n");
+    terminal.line("3000 + 5\r", "3005\r\n");
+    terminal.line("\x04", "\r\n");
     assert!(terminal.end().success());
     let history = std::fs::read_to_string(state.path().join("rowel/history")).expect("a history");
     assert!(history.contains("300 + 4") && history.contains("count + 100"), "{history}");
@@ -45,14 +34,11 @@ fn expressions_are_read_evaluated_and_remembered() {
 fn an_evaluation_can_be_interrupted() {
     let state = tempfile::tempdir().expect("a folder");
     let mut terminal = Terminal::start(state.path());
-    terminal.wait_for("> ");
-    terminal.press("[ true ] whileTrue: [ ]\r");
-    terminal.wait_for("\r\n");
+    terminal.line("[ true ] whileTrue: [ ]\r", "\r\n");
     std::thread::sleep(Duration::from_millis(500));
     terminal.interrupt();
     terminal.wait_for("nterrupt");
-    terminal.press("3000 + 4\r");
-    terminal.wait_for("3004\r\n");
-    terminal.press("\x04");
+    terminal.line("3000 + 4\r", "3004\r\n");
+    terminal.line("\x04", "\r\n");
     assert!(terminal.end().success());
 }

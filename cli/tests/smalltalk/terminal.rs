@@ -43,8 +43,14 @@ impl Terminal {
         Self { child, keyboard, screen, seen: String::new() }
     }
 
-    /// Press keys.
-    pub fn press(&mut self, keys: &str) {
+    /// Wait for the prompt, press keys, and wait for text. (Control keys mean something else before the prompt is there.)
+    pub fn line(&mut self, keys: &str, text: &str) {
+        self.wait_for("> ");
+        self.press(keys);
+        self.wait_for(text);
+    }
+
+    fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).expect("keys are pressed");
     }
 
