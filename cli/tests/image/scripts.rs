@@ -119,14 +119,18 @@ fn options_reach_the_image() {
 }
 
 #[test]
-fn the_image_in_the_cache_is_the_usual_one_and_that_of_the_demonstration() {
+fn the_image_in_the_cache_is_that_of_the_demonstration() {
     let Some(place) = Place::with_image() else { return };
     std::fs::create_dir(place.path("cache")).expect("a directory");
     std::fs::rename(place.path("c.image"), place.path("cache/cuis-7.7-7777.image")).expect("it");
     let outcome = place.run(&["demo"]);
     assert!(outcome.stdout.contains("30 benchFib: 2692537 sends in "), "{outcome:?}");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
-    let outcome = place.run(&["--", "-e", "-d", "Smalltalk quitPrimitive: 11"]);
+}
+
+#[test]
+fn without_an_image_the_one_that_is_brought_along_is_run() {
+    let outcome = Place::empty().run(&["--", "--eval", "Smalltalk quit: 11"]);
     assert_eq!(outcome.code, Some(11), "{outcome:?}");
 }
 

@@ -13,7 +13,6 @@ fn what_the_command_line_gets_wrong() {
         (&["-eden", "1k", "c.image"], "not in the range"),
         (&["-stackpages", "1", "c.image"], "not in the range"),
         (&["nothing.image"], "nothing.image: no such image"),
-        (&[], "no image was named"),
         (&["image", "info", "nothing.image"], "nothing.image"),
         (&["image", "frobnicate"], "frobnicate"),
         (&["fetch", "squeak"], "squeak"),
