@@ -440,7 +440,7 @@ fn a_child_may_not_touch_files_unless_told() {
         install value: 'delimiter' value: 'primitiveDirectoryDelimitor'.
         nil perform: #delimiter";
     let isolate = source(&spawner, template, code, Settings::default());
-    assert_eq!(answer(&isolate), "refused".into());
+    assert_eq!(answer(&isolate), Value::Symbol(b"refused"[..].into()));
     let settings = Settings { permissions: Permissions::ALL, ..Settings::default() };
     let isolate = source(&spawner, template, code, settings);
     assert_eq!(answer(&isolate), Value::Character('/'.into()));
