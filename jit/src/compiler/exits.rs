@@ -1,7 +1,9 @@
 //! Frames in memory: their headers, what is in them, and leaving to the interpreter.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use cranelift_codegen::ir::{
+    Block, BlockArg, InstBuilder, StackSlotData, StackSlotKind, Value, types,
+};
 use rowel_interpreter::frame;
 use rowel_interpreter::native::{MOST_NOTED, code_offset, vm_offset};
 use rowel_interpreter::stack::PAGE_LIMIT;
@@ -99,27 +101,51 @@ impl Compiler<'_> {
 
     /// Where `asked` holds, the unit has to look up: it leaves before `word`, unless there is nothing to leave for.
     /// `end` is where its frames end, if it is not known yet that they fit the page.
+    ///
+    /// Unboxed floats are kept in memory while it looks: no register outlives a call with them, and what is looked
+    /// up for once in a million turns must not have them spilled in each.
     pub(super) fn look_up(&mut self, asked: Value, word: usize, end: Option<Value>) {
-        let exit = self.new_exit(word, None);
+        let floats = self.state.floats();
+        let arguments = |values: &[Value]| -> Vec<BlockArg> {
+            values.iter().map(|value| (*value).into()).collect()
+        };
+        let here = arguments(&floats);
         let [looks, usual] = std::array::from_fn(|_| self.b.create_block());
         self.b.set_cold_block(looks);
-        self.b.ins().brif(asked, looks, &[], usual, &[]);
+        self.b.ins().brif(asked, looks, &[], usual, &here);
         self.b.switch_to_block(looks);
+        let place = self.b.create_sized_stack_slot(StackSlotData::new(
+            StackSlotKind::ExplicitSlot,
+            8 * floats.len() as u32,
+            3,
+        ));
+        for (index, float) in floats.iter().enumerate() {
+            self.b.ins().stack_store(types::I64, *float, place, 8 * index as i32);
+        }
         let (vm, fp) = (self.vm_value(), self.fp);
         let number = self.constant(u64::from(self.setting.number));
         let goes_on = self.helper(runtime::glance as *const () as usize, &[vm, number, fp]);
+        let kept: Vec<Value> = (0..floats.len())
+            .map(|index| self.b.ins().stack_load(types::I64, types::F64, place, 8 * index as i32))
+            .collect();
+        self.state.replace_floats(&floats, &kept);
+        let exit = self.new_exit(word, None);
         self.go_on_if(goes_on, exit);
+        let there = arguments(&kept);
         match end {
             Some(end) => {
                 let limit = PAGE_LIMIT as i64;
                 let past = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, end, limit);
-                self.b.ins().brif(past, exit, &[], usual, &[]);
+                self.b.ins().brif(past, exit, &[], usual, &there);
             }
             None => {
-                self.b.ins().jump(usual, &[]);
+                self.b.ins().jump(usual, &there);
             }
         }
         self.b.switch_to_block(usual);
+        let floats: Vec<Value> =
+            floats.iter().map(|_| self.b.append_block_param(usual, types::F64)).collect();
+        self.state.replace_floats(&kept, &floats);
     }
 
     /// A block that leaves before `word`, where a guard of `site` has failed, if there is one.

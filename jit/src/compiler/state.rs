@@ -194,6 +194,38 @@ impl State {
         }
     }
 
+    /// The unboxed floats, each once.
+    pub(super) fn floats(&mut self) -> Vec<Value> {
+        let mut floats = Vec::new();
+        self.each_float(|value| {
+            if !floats.contains(value) {
+                floats.push(*value);
+            }
+        });
+        floats
+    }
+
+    /// Have the value `new[i]` in each place of the float `old[i]`.
+    pub(super) fn replace_floats(&mut self, old: &[Value], new: &[Value]) {
+        self.each_float(|value| {
+            if let Some(place) = old.iter().position(|other| other == value) {
+                *value = new[place];
+            }
+        });
+    }
+
+    fn each_float(&mut self, mut f: impl FnMut(&mut Value)) {
+        let frames = self.frames.iter_mut();
+        let slots =
+            frames.flat_map(|frame| frame.slots.iter_mut().chain(Some(&mut frame.receiver)));
+        let copied = self.closures.iter_mut().flat_map(|closure| &mut closure.copied);
+        for def in slots.map(|slot| &mut slot.def).chain(copied) {
+            if let Def::Float(value) = def {
+                f(value);
+            }
+        }
+    }
+
     /// After a call: what is in frames is taken from there, when it is needed again.
     pub(super) fn after_call(&mut self) {
         self.writable.clear();
