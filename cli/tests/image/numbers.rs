@@ -1,7 +1,8 @@
-//! Numbers in the image against a library: Floats printed and read, arithmetic of large Integers.
+//! Numbers in the images against a library: Floats printed and read, arithmetic of large Integers.
 //!
 //! The numbers are chosen by proptest, anew each time; `ROWEL_NUMBERS` is how many pairs of Integers and
-//! how many Floats of each kind, 1,000 if not set. All go through the image in one run.
+//! how many Floats of each kind, 1,000 if not set. All go through an image in one run: through the one that `rowel`
+//! brings along, with and without native code, and through Cuis.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -11,10 +12,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::place::Place;
+use crate::place::{Outcome, Place};
 
 const NUMBERS: &str = include_str!("scripts/numbers.st");
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(1200);
 
 /// What is wrong with an answer, if something is.
 type Fault = dyn Fn(&str) -> Option<String>;
@@ -35,12 +36,22 @@ fn samples<T>(strategy: &impl Strategy<Value = T>) -> Vec<T> {
     (0..count()).map(|_| sample()).collect()
 }
 
-/// Ask the image, and check each answer.
+/// Ask the image that is brought along, by interpreter and native code, and Cuis if it is there.
 fn ask(questions: &[Question]) {
-    let Some(place) = Place::with_image() else { return };
     let lines: Vec<_> = questions.iter().map(|question| format!("{}\n", question.line)).collect();
+    for tier in ["--jit=off", "--jit=on"] {
+        let place = Place::empty();
+        place.write("numbers", lines.concat());
+        place.write("numbers.st", NUMBERS);
+        check(questions, &place.run_within(&[tier, "numbers.st"], LIMIT));
+    }
+    let Some(place) = Place::with_image() else { return };
     place.write("numbers", lines.concat());
-    let outcome = place.run_script(NUMBERS, LIMIT);
+    check(questions, &place.run_script(NUMBERS, LIMIT));
+}
+
+/// Check each answer.
+fn check(questions: &[Question], outcome: &Outcome) {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let printed = outcome.printed();
     let answers: Vec<_> = printed.lines().collect();

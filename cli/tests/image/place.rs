@@ -80,7 +80,12 @@ impl Place {
         self.start(words, Stdio::null()).end(USUAL)
     }
 
-    /// Run a script in the image.
+    /// Run `rowel` here, without input, for `limit` at most.
+    pub fn run_within(&self, words: &[&str], limit: Duration) -> Outcome {
+        self.start(words, Stdio::null()).end(limit)
+    }
+
+    /// Run `script` in Cuis, for `limit` at most.
     pub fn run_script(&self, script: &str, limit: Duration) -> Outcome {
         self.write("script.st", script);
         self.start(&["c.image", "-e", "-s", "script.st"], Stdio::null()).end(limit)
