@@ -71,6 +71,13 @@ fn digits(printed: &str) -> &str {
     mantissa.trim_start_matches(['-', '0', '.']).trim_end_matches(['0', '.'])
 }
 
+/// Whether two decimal numbers with `count` digits are the nearest ones: it does not matter then which is printed.
+fn is_half_way(value: f64, count: usize) -> bool {
+    let exact = format!("{value:.1100e}");
+    let digits: String = digits(&exact).chars().filter(|c| *c != '.').collect();
+    digits.get(count..).is_some_and(|rest| rest == "5")
+}
+
 fn print_float(bits: u64) -> Question {
     let value = f64::from_bits(bits);
     let fault = move |answer: &str| {
@@ -80,8 +87,10 @@ fn print_float(bits: u64) -> Question {
         let without_point = |text: &str| digits(text).replace('.', "");
         let shortest = format!("{value:e}");
         let wanted = format!("{value:?}, bits {bits}");
-        let is_right =
-            same && read == bits.to_string() && without_point(printed) == without_point(&shortest);
+        let (mine, theirs) = (without_point(printed), without_point(&shortest));
+        let is_nearest =
+            mine == theirs || mine.len() == theirs.len() && is_half_way(value, theirs.len());
+        let is_right = same && read == bits.to_string() && is_nearest;
         (!is_right).then_some(wanted)
     };
     Question { line: format!("float {bits}"), fault: Box::new(fault) }
