@@ -13,10 +13,9 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use libc::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use rowel_interpreter::signals::Signaller;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
+use rowel_plugins::signals::{Catch, do_by_default};
 
 /// Two interrupts within this end the VM.
 const IMPATIENCE: Duration = Duration::from_secs(1);
@@ -33,25 +32,21 @@ const fn exit_code(number: i32) -> i32 {
 /// # Errors
 /// When the system refuses handlers or the thread.
 pub fn watch(signaller: Signaller) -> io::Result<()> {
-    let mut signals = Signals::new([SIGUSR1, SIGINT, SIGHUP, SIGTERM])?;
-    let watcher = thread::Builder::new().name("signals".to_owned());
-    watcher.spawn(move || {
-        let mut interrupted: Option<Instant> = None;
-        for signal in signals.forever() {
-            match signal {
-                SIGUSR1 => signaller.dump(),
-                SIGINT if interrupted.is_some_and(|last| last.elapsed() < IMPATIENCE) => {
-                    // Does not return when the signal ends the process, as it does by default.
-                    let _ = emulate_default_handler(SIGINT);
-                }
-                SIGINT => {
-                    interrupted = Some(Instant::now());
-                    signaller.interrupt();
-                }
-                other => end(&signaller, exit_code(other)),
-            }
+    let mut interrupted: Option<Instant> = None;
+    let told = move |signal| match signal {
+        SIGUSR1 => signaller.dump(),
+        SIGINT if interrupted.is_some_and(|last| last.elapsed() < IMPATIENCE) => {
+            // Does not return.
+            let _ = do_by_default(SIGINT);
         }
-    })?;
+        SIGINT => {
+            interrupted = Some(Instant::now());
+            signaller.interrupt();
+        }
+        other => end(&signaller, exit_code(other)),
+    };
+    // For as long as the process goes on.
+    std::mem::forget(Catch::start(&[SIGUSR1, SIGINT, SIGHUP, SIGTERM], told)?);
     Ok(())
 }
 

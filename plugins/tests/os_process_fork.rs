@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::processes::{call, file, pipe, read, reap, wait_for_signal, write};
@@ -10,7 +11,7 @@ use common::{fresh, int};
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
 /// What a child checks of its VM; it must not return, as the harness of the tests is not its own.
 fn live_as_a_child(vm: &mut Vm, parent: Oop, writer: Oop) -> ! {
@@ -38,6 +39,18 @@ fn live_as_a_child(vm: &mut Vm, parent: Oop, writer: Oop) -> ! {
     unreachable!("it is gone");
 }
 
+/// Abort a child that hangs, so that reading from it ends. It is watched until the result is dropped.
+fn kill_if_stuck(pid: i64) -> mpsc::Sender<()> {
+    let (watched, watch) = mpsc::channel();
+    std::thread::spawn(move || {
+        if watch.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let child = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child");
+            let _ = kill_process(child, Signal::ABORT);
+        }
+    });
+    watched
+}
+
 #[test]
 fn the_vm_is_forked() {
     for name in ["primitiveForkSqueak", "primitiveForkSqueakWithoutSigHandler"] {
@@ -50,9 +63,11 @@ fn the_vm_is_forked() {
             live_as_a_child(&mut vm, parent, writer);
         }
         assert!(pid > 0, "{name}");
+        let watched = kill_if_stuck(pid);
         file(&mut vm, "primitiveFileClose", &[writer]).expect("open");
         assert_eq!(read(&mut vm, reader, 100), b"true true true true", "{name}");
         assert_eq!(reap(&mut vm, pid), i64::from(libc::SIGKILL), "{name}");
+        drop(watched);
         let end = Instant::now() + Duration::from_secs(20);
         while !vm.timer.is_due() {
             assert!(Instant::now() < end, "the parent's timer");

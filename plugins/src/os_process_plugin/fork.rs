@@ -11,6 +11,7 @@ use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
 
 use super::{processes, signals, sys};
+use crate::signals::{after_fork_in_child, hold};
 use crate::{aio_plugin, flush_files, socket_plugin};
 
 /// Fork, after seeing to it that the end of children is told: the number of the child, 0 in the child,
@@ -41,8 +42,11 @@ fn fork(vm: &mut Vm) -> i32 {
     let watches = aio_plugin::watches_to_fork(vm);
     let mut sockets = network.as_ref().map(|network| network.table());
     let list = watches.as_ref().map(|w| w.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut caught = hold();
     let pid = sys::fork();
     if pid == 0 {
+        after_fork_in_child(&mut caught);
+        drop(caught);
         let sockets = sockets.as_mut().map(|table| std::mem::take(&mut **table));
         let list = list.as_ref().map(|list| (**list).clone()).unwrap_or_default();
         vm.after_fork_in_child();

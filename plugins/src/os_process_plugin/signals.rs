@@ -1,25 +1,19 @@
 //! Signals of the system, forwarded to external semaphores or taken as a wish to see all stacks.
 //!
-//! A thread waits for each signal and tells the VM. When a signal is not forwarded any more, its
-//! default action comes back, but for those that the VM itself may be listening to.
+//! A thread waits for each signal and tells the VM. When a signal is not forwarded any more, what it did
+//! before comes back.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::io::ErrorKind;
 
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::signals::Signaller;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
-use signal_hook::consts::FORBIDDEN;
-use signal_hook::iterator::{Handle, Signals};
 
 use super::int_argument;
-
-/// The greatest number of a signal.
-const LAST_SIGNAL: i32 = 64;
+use crate::signals::Catch;
 
 /// What a signal leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,96 +28,47 @@ enum Target {
 #[derive(Debug)]
 struct Forwarding {
     target: Target,
-    handle: Handle,
-    thread: JoinHandle<()>,
+    catch: Catch,
 }
 
-impl Forwarding {
-    /// End the thread. Waits for it, as it holds a lock of all handlers while it ends, and a fork must
-    /// not come then.
-    fn end(self) {
-        self.handle.close();
-        // A panic in it has been reported by then.
-        let _ = self.thread.join();
-    }
-}
-
-/// The signals that are being forwarded, and those whose default action was put back.
+/// The signals that are being forwarded.
 #[derive(Debug, Default)]
 struct Forwarder {
     active: BTreeMap<i32, Forwarding>,
-    defaults: BTreeMap<i32, Arc<AtomicBool>>,
     child_semaphore: i64,
-}
-
-impl Drop for Forwarder {
-    fn drop(&mut self) {
-        // Another VM in this process may want the signals.
-        for default in self.defaults.values() {
-            default.store(false, Ordering::Relaxed);
-        }
-        for forwarding in std::mem::take(&mut self.active).into_values() {
-            forwarding.end();
-        }
-    }
 }
 
 impl Forwarder {
     fn start(&mut self, signal: i32, target: Target, signaller: Signaller) -> Result<(), Failure> {
-        let known = (1..=LAST_SIGNAL).contains(&signal) && !FORBIDDEN.contains(&signal);
-        if !known || self.active.contains_key(&signal) {
+        if self.active.contains_key(&signal) {
             return Err(Failure::Generic);
         }
-        let mut signals = Signals::new([signal]).map_err(|_| Failure::Generic)?;
-        let handle = signals.handle();
-        let thread = std::thread::Builder::new().name(format!("signal {signal}"));
-        let spawned = thread.spawn(move || {
-            for _ in signals.forever() {
-                match target {
-                    Target::Semaphore(index) => signaller.signal(index),
-                    Target::Dump => signaller.dump(),
-                }
-            }
-        });
-        let thread = spawned.map_err(|_| Failure::LimitExceeded)?;
-        if let Some(default) = self.defaults.get(&signal) {
-            default.store(false, Ordering::Relaxed);
-        }
-        self.active.insert(signal, Forwarding { target, handle, thread });
+        let told = move |_| match target {
+            Target::Semaphore(index) => signaller.signal(index),
+            Target::Dump => signaller.dump(),
+        };
+        let catch = Catch::start(&[signal], told).map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput => Failure::Generic,
+            _ => Failure::LimitExceeded,
+        })?;
+        self.active.insert(signal, Forwarding { target, catch });
         Ok(())
     }
 
     fn stop(&mut self, signal: i32) -> Result<Target, Failure> {
-        let forwarding = self.active.remove(&signal).ok_or(Failure::Generic)?;
-        let target = forwarding.target;
-        forwarding.end();
-        let belongs_to_vm = [libc::SIGUSR1, libc::SIGINT].contains(&signal);
-        if !belongs_to_vm {
-            match self.defaults.get(&signal) {
-                Some(default) => default.store(true, Ordering::Relaxed),
-                None => {
-                    let default = Arc::new(AtomicBool::new(true));
-                    let flag = default.clone();
-                    if signal_hook::flag::register_conditional_default(signal, flag).is_ok() {
-                        self.defaults.insert(signal, default);
-                    }
-                }
-            }
-        }
-        Ok(target)
+        Ok(self.active.remove(&signal).ok_or(Failure::Generic)?.target)
     }
 }
 
-/// Go on in the child of a fork: what was forwarded still is, by new threads. The old handlers stay
-/// and reach nobody, as their threads are gone.
+/// Go on in the child of a fork: what was forwarded still is, by new threads.
 pub(super) fn after_fork_in_child(vm: &mut Vm) {
     let signaller = vm.signals.signaller();
     let forwarder = vm.modules.state::<Forwarder>();
     for (signal, forwarding) in std::mem::take(&mut forwarder.active) {
-        let target = forwarding.target;
-        std::mem::forget(forwarding);
+        // Its thread is gone, so nobody may wait for that.
+        std::mem::forget(forwarding.catch);
         // Without threads the child does without.
-        let _ = forwarder.start(signal, target, signaller.clone());
+        let _ = forwarder.start(signal, forwarding.target, signaller.clone());
     }
 }
 

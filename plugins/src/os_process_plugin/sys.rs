@@ -48,9 +48,8 @@ pub(super) fn fork() -> i32 {
     // SAFETY: the call itself touches no memory of ours, and the child gets a private copy of all of it.
     // What makes `fork` unsafe is that the child of a process with threads may meet a lock that a
     // missing thread holds, or data that it was changing. All threads of the VM share data with this
-    // one only through the locks of signals, timer, sockets, watches and resolver, which
-    // `super::fork` holds or leaks unseen, through atomic numbers, and through the registry of signal
-    // handlers, which they change only while this thread waits for their end. The allocator of the
+    // one only through the locks of signals, timer, sockets, watches, resolver and of what signals are
+    // caught, which `super::fork` holds or leaks unseen, and through atomic numbers. The allocator of the
     // system is made usable in the child by the system (glibc and musl lock it around `fork`), so the
     // child may allocate and start threads.
     unsafe { libc::fork() }
