@@ -161,6 +161,11 @@ impl Vm {
         Ok(())
     }
 
+    /// Whether [`start`](Self::start) was ever called.
+    pub fn has_started(&self) -> bool {
+        self.root != Oop::ZERO
+    }
+
     /// Run until the message of [`start`](Self::start) is answered or the VM ends otherwise.
     pub fn run_root(&mut self) -> Ended {
         let nil = self.heap.nil();

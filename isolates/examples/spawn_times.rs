@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use rowel_interpreter::start::Ended;
 use rowel_interpreter::vm::Vm;
-use rowel_isolates::{Outcome, Settings, Spawner, Template, Value};
+use rowel_isolates::{Entry, Outcome, Settings, Spawner, Template, Value};
+use rowel_objmem::ChildSizes;
 use rowel_objmem::layout::special;
-use rowel_objmem::{ChildSizes, Oop};
 
 const ROUNDS: usize = 201;
 
@@ -44,11 +44,10 @@ fn from_template(spawner: &Spawner, template: &Template) -> Result<(), Box<dyn E
     for _ in 0..ROUNDS {
         let (sender, receiver) = channel();
         let start = Instant::now();
+        let its_template = template.clone();
         let work = move |vm: &mut Vm| {
-            let receiver = Oop::small_integer(1);
-            let selector = vm.find_selector(receiver, "benchFib").expect("benchFib");
-            vm.start(receiver, selector, &[], 40).expect("a start");
-            let outcome = rowel_isolates::run_root(vm);
+            let entry = Entry::object(Value::Integer(1), "benchFib");
+            let outcome = its_template.run(vm, &entry);
             // Nobody minds should the other end be gone.
             let _ = sender.send(start.elapsed());
             outcome

@@ -176,18 +176,14 @@ fn enter(
     entry: &Entry,
     settings: &Settings,
 ) -> Result<(), Obstacle> {
-    let (receiver, selector) = match &entry.receiver {
-        Receiver::Class(class) => match template {
-            Some(template) => template.find(vm, class, &entry.selector)?,
-            None => {
-                let receiver = vm.find_class(class)?;
-                (receiver, vm.find_selector(receiver, &entry.selector)?)
-            }
-        },
-        Receiver::Object(message) => {
-            let receiver = arrive(vm, message)?;
-            (receiver, vm.find_selector(receiver, &entry.selector)?)
-        }
+    let receiver = match (&entry.receiver, template) {
+        (Receiver::Class(class), Some(template)) => template.find_class(vm, class)?,
+        (Receiver::Class(class), None) => vm.find_class(class)?,
+        (Receiver::Object(message), _) => arrive(vm, message)?,
+    };
+    let selector = match template {
+        Some(template) => template.find_selector(vm, receiver, &entry.selector)?,
+        None => vm.find_selector(receiver, &entry.selector)?,
     };
     start(vm, receiver, selector, &entry.arguments, settings)
 }

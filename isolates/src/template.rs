@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rowel_interpreter::host::Host;
 use rowel_interpreter::start::CannotStart;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
-use rowel_objmem::{ChildSizes, Heap, Oop};
+use rowel_objmem::{ChildSizes, ClassIndex, Heap, Oop};
 
 use crate::body;
 use crate::exit::ExitReason;
+use crate::isolate::Outcome;
 use crate::message::{Border, Message, Origin, Value};
 use crate::settings::{Permissions, Settings};
 use crate::spawner::{SpawnError, Spawner};
@@ -44,8 +45,16 @@ struct Inner {
     about: About,
     /// What the VM knew of channels.
     border: Border,
-    /// Entry points that were looked up: class and selector.
-    known: Mutex<HashMap<(String, String), (Oop, Oop)>>,
+    known: Mutex<Known>,
+}
+
+/// What was looked up for one isolate. It is the same for all that have done nothing yet.
+#[derive(Debug, Default)]
+struct Known {
+    /// By name.
+    classes: HashMap<String, Oop>,
+    /// Selectors that instances of a class understand.
+    selectors: HashMap<(ClassIndex, String), Oop>,
 }
 
 /// What a VM knows of its image beside the heap.
@@ -192,22 +201,45 @@ impl Template {
         self.0.heap.instantiate(sizes)
     }
 
-    /// Class and selector of an entry point. What was found for one isolate is so for all, as a template
-    /// never changes.
-    pub(crate) fn find(
-        &self,
-        vm: &Vm,
-        class: &str,
-        selector: &str,
-    ) -> Result<(Oop, Oop), CannotStart> {
-        let key = (class.to_owned(), selector.to_owned());
-        let known = || self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known().get(&key) {
+    /// Send the message of `entry` in an isolate that was started from this template, and run it until that is
+    /// answered.
+    pub fn run(&self, vm: &mut Vm, entry: &Entry) -> Outcome {
+        body::answer(vm, Some(self), entry)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Vm::find_class`].
+    pub(crate) fn find_class(&self, vm: &Vm, name: &str) -> Result<Oop, CannotStart> {
+        if vm.has_started() {
+            return vm.find_class(name);
+        }
+        if let Some(found) = self.known().classes.get(name) {
             return Ok(*found);
         }
-        let receiver = vm.find_class(class)?;
-        let found = (receiver, vm.find_selector(receiver, selector)?);
-        known().insert(key, found);
+        let found = vm.find_class(name)?;
+        self.known().classes.insert(name.to_owned(), found);
+        Ok(found)
+    }
+
+    /// As [`Vm::find_selector`].
+    pub(crate) fn find_selector(
+        &self,
+        vm: &Vm,
+        receiver: Oop,
+        name: &str,
+    ) -> Result<Oop, CannotStart> {
+        if vm.has_started() {
+            return vm.find_selector(receiver, name);
+        }
+        let key = (vm.heap.class_index(receiver), name.to_owned());
+        if let Some(found) = self.known().selectors.get(&key) {
+            return Ok(*found);
+        }
+        let found = vm.find_selector(receiver, name)?;
+        self.known().selectors.insert(key, found);
         Ok(found)
     }
 }
