@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use rowel_bytecode::SPECIAL_SELECTORS;
+use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
-use rowel_jit::{JitOptions, When};
+use rowel_jit::{Host, JitOptions, When};
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class as own};
 use rowel_objmem::layout::{class_index as spur, special};
 use rowel_objmem::{ClassIndex, Format, Heap, Oop};
@@ -85,22 +86,31 @@ fn quit() -> Code {
     Code { name: "Object>>quit".to_owned(), primitive: Some(113), lines, ..Code::default() }
 }
 
+thread_local! {
+    /// What all worlds of a test have in common.
+    static HOST: Host = Host::default();
+}
+
 impl World {
     /// The world of `case`, with its first method about to be called.
     ///
     /// # Errors
     /// What in the test cannot be made.
     pub fn new(case: &Case, mode: Mode) -> Made<World> {
-        let mut options = BootstrapOptions { max_old_bytes: 2 << 20, ..Default::default() };
-        if mode == Mode::SmallStack {
-            options.stack_bytes = 2 * rowel_interpreter::stack::PAGE_BYTES;
-        }
+        // A scavenge looks at all of the stack, and stress has one at every call.
+        let pages = if mode == Mode::SmallStack { 2 } else { 4 };
+        let options = BootstrapOptions {
+            max_old_bytes: 1 << 20,
+            stack_bytes: pages * PAGE_BYTES,
+            ..Default::default()
+        };
         let heap = Heap::bootstrap(options).map_err(|error| error.to_string())?;
         let zone = heap.stack_zone();
         let names = HashMap::new;
         let mut vm = Vm::new(heap, zone);
         if matches!(mode, Mode::Native | Mode::NativeStress) {
-            let options = JitOptions { when: When::Always, ..JitOptions::default() };
+            let host = HOST.with(Host::clone);
+            let options = JitOptions { when: When::Always, host, ..JitOptions::default() };
             #[cfg(not(emulated))]
             rowel_jit::Tiered::attach(&mut vm, options).map_err(|error| error.to_string())?;
             #[cfg(emulated)]
