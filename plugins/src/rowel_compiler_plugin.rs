@@ -188,21 +188,13 @@ struct Pieces<'v> {
 
 impl Pieces<'_> {
     fn method(&mut self, code: &MethodCode) -> PrimitiveResult {
-        let shape = CodeShape {
-            literals: code.literals.len() + 2,
-            arguments: code.argument_count,
-            temporaries: code.temporary_count,
-            has_primitive: code.primitive.is_some(),
-            is_large: code.needs_large_frame(),
-            set: SET,
-        };
         let selector = text_object(self.vm, &code.selector)?;
         let [kinds, values] = self.literals(&code.literals)?;
         let bytecodes = self.vm.byte_array_object(&code.bytecodes)?;
         let pragmas: Result<Vec<Oop>, Failure> =
             code.pragmas.iter().map(|pragma| self.pragma(pragma)).collect();
         let pragmas = self.vm.array_object(&pragmas?)?;
-        let header = Oop::small_integer(shape.header());
+        let header = Oop::small_integer(CodeShape::of_method(code, SET).header());
         self.vm.array_object(&[selector, header, kinds, values, bytecodes, pragmas])
     }
 
@@ -213,17 +205,9 @@ impl Pieces<'_> {
     }
 
     fn block(&mut self, block: &BlockCode) -> PrimitiveResult {
-        let shape = CodeShape {
-            literals: block.literals.len() + 1,
-            arguments: block.argument_count,
-            temporaries: block.temporary_count,
-            has_primitive: false,
-            is_large: block.needs_large_frame(),
-            set: SET,
-        };
         let [kinds, values] = self.literals(&block.literals)?;
         let bytecodes = self.vm.byte_array_object(&block.bytecodes)?;
-        let header = Oop::small_integer(shape.header());
+        let header = Oop::small_integer(CodeShape::of_block(block, SET).header());
         self.vm.array_object(&[header, kinds, values, bytecodes])
     }
 

@@ -13,7 +13,7 @@ use super::error::BuildError;
 use super::objects::Objects;
 use super::plan::CLASS_CLASS;
 use super::tables::{capacity, probe};
-use crate::compiler::{BindingKey, Literal, Pragma};
+use crate::compiler::{BindingKey, BlockCode, Literal, MethodCode, Pragma};
 
 /// The class of what a method knows of itself.
 const STATE_CLASS: &str = "AdditionalMethodState";
@@ -38,6 +38,32 @@ pub struct CodeShape {
 }
 
 impl CodeShape {
+    /// Of a method: its state and its class come behind the literals that the compiler has made.
+    #[must_use]
+    pub fn of_method(code: &MethodCode, set: BytecodeSet) -> Self {
+        Self {
+            literals: code.literals.len() + 2,
+            arguments: code.argument_count,
+            temporaries: code.temporary_count,
+            has_primitive: code.primitive.is_some(),
+            is_large: code.needs_large_frame(),
+            set,
+        }
+    }
+
+    /// Of a block: the code around it comes behind the literals that the compiler has made.
+    #[must_use]
+    pub fn of_block(block: &BlockCode, set: BytecodeSet) -> Self {
+        Self {
+            literals: block.literals.len() + 1,
+            arguments: block.argument_count,
+            temporaries: block.temporary_count,
+            has_primitive: false,
+            is_large: block.needs_large_frame(),
+            set,
+        }
+    }
+
     /// The header's value.
     #[must_use]
     pub fn header(self) -> i64 {
@@ -114,14 +140,7 @@ impl Maker<'_, '_> {
 
     fn method(&mut self, method: &CompiledMethod<'_>, selector: Oop) -> Result<Oop, BuildError> {
         let code = &method.code;
-        let shape = CodeShape {
-            literals: code.literals.len() + 2,
-            arguments: code.argument_count,
-            temporaries: code.temporary_count,
-            has_primitive: code.primitive.is_some(),
-            is_large: code.needs_large_frame(),
-            set: self.set,
-        };
+        let shape = CodeShape::of_method(code, self.set);
         let made = self.code("CompiledMethod", shape, &code.literals, &code.bytecodes)?;
         let state = self.state(method, made, selector)?;
         self.objects.heap.store(made, shape.literals - 1, state);
@@ -196,14 +215,7 @@ impl Maker<'_, '_> {
                 .get(key)
                 .ok_or_else(|| BuildError::general(format!("there is no variable {key:?}")))?,
             Literal::Block(block) => {
-                let shape = CodeShape {
-                    literals: block.literals.len() + 1,
-                    arguments: block.argument_count,
-                    temporaries: block.temporary_count,
-                    has_primitive: false,
-                    is_large: block.needs_large_frame(),
-                    set: self.set,
-                };
+                let shape = CodeShape::of_block(block, self.set);
                 let made = self.code("CompiledBlock", shape, &block.literals, &block.bytecodes)?;
                 self.objects.heap.store(made, shape.literals, code);
                 made
