@@ -139,19 +139,17 @@ impl<'p> Objects<'p> {
         variable: &str,
         value: Oop,
     ) -> Result<(), BuildError> {
-        let slot = self.slot(class, variable)?.ok_or_else(|| {
-            let at = self.plan.find(class).map(|index| self.plan.classes[index].source);
-            let message = format!("class {class} needs an instance variable named {variable}");
-            at.map_or_else(
-                || BuildError::general(message.clone()),
-                |source| BuildError::at(&source.path, source.line, message.clone()),
-            )
-        })?;
-        self.heap.store(object, slot, value);
-        Ok(())
+        if self.set_if_there(object, class, variable, value)? {
+            return Ok(());
+        }
+        let message = format!("class {class} needs an instance variable named {variable}");
+        Err(match self.plan.find(class).map(|index| self.plan.classes[index].source) {
+            Some(source) => BuildError::at(&source.path, source.line, message),
+            None => BuildError::general(message),
+        })
     }
 
-    /// Store into a variable if the class has it.
+    /// Store into a variable if the class has it; answers whether it has.
     ///
     /// # Errors
     /// When there is no such class.
@@ -161,11 +159,12 @@ impl<'p> Objects<'p> {
         class: &str,
         variable: &str,
         value: Oop,
-    ) -> Result<(), BuildError> {
-        if let Some(slot) = self.slot(class, variable)? {
+    ) -> Result<bool, BuildError> {
+        let slot = self.slot(class, variable)?;
+        if let Some(slot) = slot {
             self.heap.store(object, slot, value);
         }
-        Ok(())
+        Ok(slot.is_some())
     }
 
     /// The slot of a variable.
