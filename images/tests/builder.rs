@@ -1,32 +1,22 @@
 //! Images built from a tiny kernel, and what is said of sources that make none.
 
-use std::path::Path;
+mod support;
 
 use rowel_bytecode::BytecodeSet;
-use rowel_images::builder::{BuildOptions, BuiltImage, build};
-use rowel_images::source::{self, ClassKind, ClassSource, MethodSource, PackageSource};
+use rowel_images::builder::{BuildOptions, build};
+use rowel_images::source::{self, ClassKind, ClassSource, PackageSource};
 use rowel_objmem::image::read::check_file;
 use rowel_objmem::{Heap, verify};
 
+use support::{built, class, method, tiny};
+
 const SETS: [BytecodeSet; 2] = [BytecodeSet::SistaV1, BytecodeSet::V3PlusClosures];
-
-fn tiny() -> Vec<PackageSource> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
-    source::read(&folder).expect("the tiny kernel")
-}
-
-fn built(bytecodes: BytecodeSet) -> BuiltImage {
-    match build(&tiny(), BuildOptions { bytecodes }) {
-        Ok(image) => image,
-        Err(errors) => panic!("{}", errors[0]),
-    }
-}
 
 #[test]
 fn the_heap_is_sound_and_the_file_opens() {
     let folder = tempfile::tempdir().expect("a folder");
     for set in SETS {
-        let image = built(set);
+        let image = built(&tiny(), set);
         assert_eq!(verify::check(&image.heap), []);
         let path = folder.path().join("tiny.image");
         image.write(&path).expect("the image is written");
@@ -41,7 +31,7 @@ fn the_same_sources_give_the_same_bytes() {
     let folder = tempfile::tempdir().expect("a folder");
     let bytes = [0, 1].map(|number| {
         let path = folder.path().join(number.to_string());
-        built(SETS[0]).write(&path).expect("the image is written");
+        built(&tiny(), SETS[0]).write(&path).expect("the image is written");
         std::fs::read(&path).expect("the image is read")
     });
     assert!(bytes[0] == bytes[1]);
@@ -59,7 +49,7 @@ fn the_same_sources_give_the_same_bytes() {
 
 #[test]
 fn classes_and_globals_are_found_where_the_kernel_looks() {
-    let heap = built(SETS[0]).heap;
+    let heap = built(&tiny(), SETS[0]).heap;
     let array = heap.special(rowel_objmem::layout::special::CLASS_ARRAY);
     assert_eq!(text(&heap, heap.fetch(array, 6)), "Array");
     let metaclass = heap.class_of(array);
@@ -84,29 +74,6 @@ fn complaint_about(package: PackageSource) -> String {
     packages.push(package);
     let errors = build(&packages, BuildOptions::default()).expect_err("there is something wrong");
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-fn class(name: &str, superclass: &str) -> ClassSource {
-    ClassSource {
-        name: name.to_owned(),
-        superclass: Some(superclass.to_owned()),
-        kind: ClassKind::Fixed,
-        instance_variables: Vec::new(),
-        class_variables: Vec::new(),
-        class_instance_variables: Vec::new(),
-        pools: Vec::new(),
-        package: "P".to_owned(),
-        comment: String::new(),
-        methods: Vec::new(),
-        path: "p.st".into(),
-        line: 7,
-    }
-}
-
-fn method(source: &str) -> MethodSource {
-    let protocol = "all".to_owned();
-    let (source, path) = (source.to_owned(), "p.st".into());
-    MethodSource { class_side: false, protocol, source, path, line: 20 }
 }
 
 #[test]

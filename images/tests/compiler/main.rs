@@ -4,4 +4,6 @@ mod golden;
 mod malformed;
 mod meaning;
 mod program;
+#[path = "../support/mod.rs"]
+mod support;
 mod verify;

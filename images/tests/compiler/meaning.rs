@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use rowel_bytecode::BytecodeSet;
-use rowel_images::builder::{BuildOptions, build};
 use rowel_images::compiler::compile_method;
-use rowel_images::source::{self, ClassKind, ClassSource, MethodSource, PackageSource};
+use rowel_images::source::{ClassSource, MethodSource, PackageSource};
 use rowel_interpreter::start::Ended;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
@@ -13,6 +12,7 @@ use rowel_objmem::image::HeapOptions;
 
 use crate::golden::Names;
 use crate::program::{Evaluator, MODULUS, Program, Writer};
+use crate::support::{built, class, method, tiny};
 use crate::verify::verify;
 
 const SETS: [BytecodeSet; 2] = [BytecodeSet::SistaV1, BytecodeSet::V3PlusClosures];
@@ -34,45 +34,18 @@ fn random_methods_are_good_code() {
     }
 }
 
-fn method(source: String) -> MethodSource {
-    MethodSource {
-        class_side: true,
-        protocol: "all".to_owned(),
-        source,
-        path: "p.st".into(),
-        line: 1,
-    }
-}
-
-fn class(name: &str, superclass: &str, methods: Vec<MethodSource>) -> ClassSource {
-    ClassSource {
-        name: name.to_owned(),
-        superclass: Some(superclass.to_owned()),
-        kind: ClassKind::Fixed,
-        instance_variables: Vec::new(),
-        class_variables: Vec::new(),
-        class_instance_variables: Vec::new(),
-        pools: Vec::new(),
-        package: "Probe".to_owned(),
-        comment: String::new(),
-        methods,
-        path: "p.st".into(),
-        line: 1,
-    }
+fn class_method(source: &str) -> MethodSource {
+    MethodSource { class_side: true, ..method(source) }
 }
 
 /// An image in which class `Probe`, a subclass of `Base`, has the methods.
 fn image_with(methods: Vec<MethodSource>, bytecodes: BytecodeSet, path: &Path) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
-    let mut packages = source::read(&folder).expect("the tiny kernel");
-    let base = class("Base", "Object", vec![method("answer: x ^ x + 1".to_owned())]);
-    let classes = vec![base, class("Probe", "Base", methods)];
+    let mut packages = tiny();
+    let base = vec![class_method("answer: x ^ x + 1")];
+    let base = ClassSource { methods: base, ..class("Base", "Object") };
+    let classes = vec![base, ClassSource { methods, ..class("Probe", "Base") }];
     packages.push(PackageSource { name: "Probe".to_owned(), classes, ..PackageSource::default() });
-    let image = match build(&packages, BuildOptions { bytecodes }) {
-        Ok(image) => image,
-        Err(errors) => panic!("{}", errors[0]),
-    };
-    image.write(path).expect("the image is written");
+    built(&packages, bytecodes).write(path).expect("the image is written");
 }
 
 fn answer(vm: &mut Vm, name: &str, arguments: [i64; 2]) -> i64 {
@@ -100,7 +73,7 @@ fn random_methods_answer_what_they_should() {
         .collect();
     for set in SETS {
         let twice = format!("twice: x ^ x + x \\\\ {MODULUS}");
-        let methods = texts.iter().cloned().chain([twice]).map(method).collect();
+        let methods = texts.iter().chain([&twice]).map(|text| class_method(text)).collect();
         let path = folder.path().join("probe.image");
         image_with(methods, set, &path);
         let mut vm = Vm::open(&path, &HeapOptions::default()).expect("a good image");
@@ -125,7 +98,7 @@ fn super_in_blocks_is_above_the_class_of_the_method() {
             "inner: x with: y ^ [ :z | [ super answer: z + y ] value ] value: x",
             "cascaded: x with: y ^ [ super answer: 0; answer: x; answer: y ] value",
         ];
-        image_with(texts.map(|text| method(text.to_owned())).to_vec(), set, &path);
+        image_with(texts.map(class_method).to_vec(), set, &path);
         let mut vm = Vm::open(&path, &HeapOptions::default()).expect("a good image");
         assert_eq!(answer(&mut vm, "plain:with:", [3, 4]), 8);
         assert_eq!(answer(&mut vm, "inner:with:", [3, 4]), 8);
