@@ -346,10 +346,7 @@ impl Vm {
             return None;
         }
         let closure = self.heap.follow(self.heap.fetch(from, context::CLOSURE));
-        let has_slots = closure.is_pointer()
-            && self.heap.format(closure).is_pointers()
-            && self.heap.slot_count(closure) > closure::NUM_ARGS as u64;
-        if closure != self.heap.nil() && !has_slots {
+        if closure != self.heap.nil() && !self.heap.has_slot(closure, closure::NUM_ARGS) {
             return None;
         }
         let pc = self.heap.fetch(from, context::PC).as_integer()?;

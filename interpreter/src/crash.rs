@@ -9,7 +9,7 @@ use rowel_objmem::Oop;
 use rowel_objmem::layout::special;
 
 use crate::context::Place;
-use crate::layout::process;
+use crate::layout::{ASSOCIATION_VALUE, class, process};
 use crate::method;
 use crate::operation::UNFIT;
 use crate::vm::Vm;
@@ -22,9 +22,6 @@ pub struct Fatal(pub String);
 const MOST_FRAMES: usize = 200;
 /// Processes printed of one list.
 const MOST_PROCESSES: usize = 1000;
-/// Slot of a class that holds its name, and of a metaclass its class.
-const CLASS_NAME: usize = 6;
-pub(crate) const METACLASS_CLASS: usize = 5;
 
 impl Vm {
     /// Give up: the image is in a state in which nothing can go on.
@@ -128,10 +125,7 @@ impl Vm {
     }
 
     fn association_value(&self, oop: Oop) -> Option<Oop> {
-        let is_one = oop.is_pointer()
-            && self.heap.format(oop).is_pointers()
-            && self.heap.slot_count(oop) > 1;
-        is_one.then(|| self.heap.follow(self.heap.fetch(oop, 1)))
+        self.heap.slot(oop, ASSOCIATION_VALUE)
     }
 
     /// The name of a selector, or of what a method has in its place.
@@ -152,17 +146,11 @@ impl Vm {
 
     /// The name of a class, as people write it.
     pub fn class_name(&self, class: Oop) -> String {
-        let slot = |object: Oop, index: usize| {
-            let has_it = object.is_pointer()
-                && self.heap.format(object).is_pointers()
-                && (index as u64) < self.heap.slot_count(object);
-            has_it.then(|| self.heap.follow(self.heap.fetch(object, index)))
-        };
-        if let Some(name) = slot(class, CLASS_NAME).and_then(|name| self.bytes_of(name)) {
+        let own_name = |class| self.bytes_of(self.heap.slot(class, class::NAME)?);
+        if let Some(name) = own_name(class) {
             return String::from_utf8_lossy(name).into_owned();
         }
-        let of = slot(class, METACLASS_CLASS).and_then(|of| slot(of, CLASS_NAME));
-        match of.and_then(|name| self.bytes_of(name)) {
+        match self.heap.slot(class, class::OF_METACLASS).and_then(own_name) {
             Some(name) => format!("{} class", String::from_utf8_lossy(name)),
             None => "?".into(),
         }

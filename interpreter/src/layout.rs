@@ -61,6 +61,10 @@ pub mod class {
     pub const METHOD_DICTIONARY: usize = 1;
     /// Instance specification: format and number of named slots.
     pub const FORMAT: usize = 2;
+    /// Its name, a String or Symbol. A fact of Squeak, Cuis and Pharo, not of the VM; a metaclass has none.
+    pub const NAME: usize = 6;
+    /// The class that a metaclass is of. As [`NAME`].
+    pub const OF_METACLASS: usize = 5;
 }
 
 /// Slots of a method dictionary.

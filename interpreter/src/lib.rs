@@ -15,6 +15,7 @@
 //! | processes, semaphores, delays | [`process`], [`timer`] |
 //! | starting an image | [`run`] |
 //! | starting at a message of the embedder's, and handing the heap on | [`start`] |
+//! | finding classes and methods by their names | [`finding`] |
 //! | what is said when nothing goes on | [`crash`] |
 //! | from bytecodes to operations | [`translate`] |
 //! | translated code: the words that the interpreter runs | [`operation`] |
@@ -42,6 +43,7 @@ pub mod crash;
 pub mod dispatch;
 pub mod environment;
 pub mod failure;
+pub mod finding;
 pub mod frame;
 pub mod host;
 pub mod layout;

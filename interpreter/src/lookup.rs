@@ -84,7 +84,5 @@ fn selector_hash(heap: &Heap, selector: Oop) -> usize {
 
 /// Whether the object has the slots that lookup reads.
 fn is_class_like(heap: &Heap, class: Oop) -> bool {
-    class.is_pointer()
-        && heap.format(class).is_pointers()
-        && heap.slot_count(class) as usize > class::METHOD_DICTIONARY
+    heap.has_slot(class, class::METHOD_DICTIONARY)
 }

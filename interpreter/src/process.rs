@@ -52,16 +52,12 @@ impl Vm {
 
     /// Whether `oop` has the slots of a process.
     pub(crate) fn is_process_like(&self, oop: Oop) -> bool {
-        oop.is_pointer()
-            && self.heap.format(oop).is_pointers()
-            && self.heap.slot_count(oop) > process::MY_LIST as u64
+        self.heap.has_slot(oop, process::MY_LIST)
     }
 
     /// Whether `oop` has the slots of a semaphore or a mutex.
     pub(crate) fn is_list_like(&self, oop: Oop) -> bool {
-        oop.is_pointer()
-            && self.heap.format(oop).is_pointers()
-            && self.heap.slot_count(oop) > linked_list::EXCESS_SIGNALS as u64
+        self.heap.has_slot(oop, linked_list::EXCESS_SIGNALS)
     }
 
     #[inline(always)]

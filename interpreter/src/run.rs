@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use rowel_objmem::Heap;
 use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
 use rowel_objmem::layout::special;
-use rowel_objmem::{Heap, Oop};
 
 use crate::dispatch::{self, Leave};
 use crate::host::EmbeddedImage;
@@ -53,13 +53,9 @@ impl Vm {
     /// # Errors
     /// When there is no such process, or its context cannot go on.
     pub fn resume_image(&mut self) -> Result<(), NoProcess> {
-        let slots_of = |vm: &Vm, oop: Oop| {
-            let is_object = oop.is_pointer() && vm.heap.format(oop).is_pointers();
-            if is_object { vm.heap.slot_count(oop) as usize } else { 0 }
-        };
         let association = self.heap.special(special::SCHEDULER_ASSOCIATION);
-        if slots_of(self, association) <= ASSOCIATION_VALUE
-            || slots_of(self, self.scheduler()) <= scheduler::ACTIVE_PROCESS
+        if !self.heap.has_slot(association, ASSOCIATION_VALUE)
+            || !self.heap.has_slot(self.scheduler(), scheduler::ACTIVE_PROCESS)
         {
             return Err(NoProcess("there is no scheduler"));
         }
@@ -68,7 +64,7 @@ impl Vm {
             return Err(NoProcess("there is no active process"));
         }
         let lists = self.heap.fetch(self.scheduler(), scheduler::PROCESS_LISTS);
-        if slots_of(self, self.heap.follow(lists)) == 0 {
+        if !self.heap.has_slot(self.heap.follow(lists), 0) {
             return Err(NoProcess("there are no ready lists"));
         }
         let context = self.heap.follow(self.heap.fetch(running, process::SUSPENDED_CONTEXT));

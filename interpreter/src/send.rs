@@ -219,26 +219,15 @@ impl Vm {
             }
             method = self.heap.follow(method::literal(memory, method, literals - 1));
         }
-        let is_association = method.is_pointer()
-            && self.heap.format(method).is_pointers()
-            && self.heap.slot_count(method) > crate::layout::ASSOCIATION_VALUE as u64;
-        if !is_association {
-            return nil;
+        match self.heap.slot(method, crate::layout::ASSOCIATION_VALUE) {
+            Some(class) => self.superclass_of(class),
+            None => nil,
         }
-        let class = self.heap.fetch(method, crate::layout::ASSOCIATION_VALUE);
-        self.superclass_of(self.heap.follow(class))
     }
 
     /// The superclass of `class`; nil when `class` is no class.
     pub fn superclass_of(&self, class: Oop) -> Oop {
-        let is_class = class.is_pointer()
-            && self.heap.format(class).is_pointers()
-            && self.heap.slot_count(class) > class::SUPERCLASS as u64;
-        if is_class {
-            self.heap.follow(self.heap.fetch(class, class::SUPERCLASS))
-        } else {
-            self.heap.nil()
-        }
+        self.heap.slot(class, class::SUPERCLASS).unwrap_or(self.heap.nil())
     }
 
     /// Run the primitive of `code`, or activate it.
@@ -290,10 +279,7 @@ impl Vm {
     /// have none, that runs.
     pub(crate) fn answer_variable(&mut self, code: CodeRef, index: usize) {
         let receiver = self.stack_value(0);
-        let has_it = receiver.is_pointer()
-            && self.heap.format(receiver).is_pointers()
-            && (index as u64) < self.heap.slot_count(receiver);
-        let value = if !has_it {
+        let value = if !self.heap.has_slot(receiver, index) {
             return self.activate(code);
         } else if self.is_context(receiver) {
             context_inst_var(self, receiver, index).unwrap_or(self.heap.nil())

@@ -7,14 +7,13 @@
 
 use std::io;
 
-use rowel_objmem::layout::{CLASS_TABLE_PAGE_SIZE, CLASS_TABLE_ROOT_SLOTS, special};
+use rowel_objmem::layout::special;
 use rowel_objmem::scavenger::Tenure;
-use rowel_objmem::{ChildSizes, ClassIndex, Format, Heap, Oop, Template};
+use rowel_objmem::{ChildSizes, Format, Heap, Oop, Template};
 
-use crate::crash::METACLASS_CLASS;
 use crate::dispatch::{self, Leave};
 use crate::frame;
-use crate::layout::{class, linked_list, method_dictionary, process, scheduler};
+use crate::layout::{linked_list, process, scheduler};
 use crate::lookup::{Lookup, lookup};
 use crate::method;
 use crate::primitives::instance_specification;
@@ -55,69 +54,6 @@ pub enum Ended {
 }
 
 impl Vm {
-    /// The class of this name. Takes time in proportion to the number of classes.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn find_class(&self, name: &str) -> Result<Oop, CannotStart> {
-        let meta = format!("{name} class");
-        for index in 1..CLASS_TABLE_ROOT_SLOTS * CLASS_TABLE_PAGE_SIZE {
-            let page =
-                self.heap.fetch(self.heap.hidden_roots(), (index / CLASS_TABLE_PAGE_SIZE) as usize);
-            if page == self.heap.nil() {
-                break;
-            }
-            let found = self.heap.follow(self.heap.class_at(ClassIndex(index)));
-            if found == self.heap.nil() || !found.is_pointer() {
-                continue;
-            }
-            let found_name = self.class_name(found);
-            if found_name == name {
-                return Ok(found);
-            }
-            // A class without instances is not there, but its metaclass is.
-            if found_name == meta {
-                return Ok(self.heap.follow(self.heap.fetch(found, METACLASS_CLASS)));
-            }
-        }
-        Err(CannotStart::NoClass)
-    }
-
-    /// The selector spelled `name` among those that `receiver` understands. Takes time in proportion to
-    /// their number.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn find_selector(&self, receiver: Oop, name: &str) -> Result<Oop, CannotStart> {
-        let mut current = self.heap.follow(self.heap.class_of(receiver));
-        // More superclasses are a circle.
-        for _ in 0..10_000 {
-            if current == self.heap.nil() || !self.is_pointers(current, class::METHOD_DICTIONARY) {
-                break;
-            }
-            let dictionary = self.heap.follow(self.heap.fetch(current, class::METHOD_DICTIONARY));
-            if self.is_pointers(dictionary, method_dictionary::METHODS) {
-                let slots =
-                    method_dictionary::FIRST_SELECTOR..self.heap.slot_count(dictionary) as usize;
-                for slot in slots {
-                    let selector = self.heap.follow(self.heap.fetch(dictionary, slot));
-                    if self.bytes_of(selector) == Some(name.as_bytes()) {
-                        return Ok(selector);
-                    }
-                }
-            }
-            current = self.superclass_of(current);
-        }
-        Err(CannotStart::NotUnderstood)
-    }
-
-    /// Whether `oop` has slots for references, slot `last` among them.
-    fn is_pointers(&self, oop: Oop, last: usize) -> bool {
-        oop.is_pointer()
-            && self.heap.format(oop).is_pointers()
-            && self.heap.slot_count(oop) > last as u64
-    }
-
     /// Make the registers ready to send `selector` with `arguments` to `receiver` in a new process of
     /// priority `priority`, the only one that is ready. [`run_root`](Self::run_root) does so.
     ///
@@ -131,9 +67,9 @@ impl Vm {
         priority: i64,
     ) -> Result<(), CannotStart> {
         let association = self.heap.special(special::SCHEDULER_ASSOCIATION);
-        if !self.is_pointers(association, crate::layout::ASSOCIATION_VALUE)
-            || !self.is_pointers(self.scheduler(), scheduler::ACTIVE_PROCESS)
-            || !self.is_pointers(self.scheduling().lists, 0)
+        if !self.heap.has_slot(association, crate::layout::ASSOCIATION_VALUE)
+            || !self.heap.has_slot(self.scheduler(), scheduler::ACTIVE_PROCESS)
+            || !self.heap.has_slot(self.scheduling().lists, 0)
         {
             return Err(CannotStart::NoProcess);
         }
@@ -204,7 +140,7 @@ impl Vm {
         let lists = self.scheduling().lists;
         for index in 0..self.heap.slot_count(lists) as usize {
             let list = self.heap.follow(self.heap.fetch(lists, index));
-            if !self.is_pointers(list, linked_list::LAST_LINK) {
+            if !self.heap.has_slot(list, linked_list::LAST_LINK) {
                 continue;
             }
             while !self.is_empty_list(list) {
@@ -219,7 +155,7 @@ impl Vm {
     fn forget_outside(&mut self) {
         let nil = self.heap.nil();
         let table = self.heap.special(special::EXTERNAL_OBJECTS_ARRAY);
-        if self.is_pointers(table, 0) {
+        if self.heap.has_slot(table, 0) {
             for index in 0..self.heap.slot_count(table) as usize {
                 if self.heap.fetch(table, index) != nil {
                     self.heap.store(table, index, nil);

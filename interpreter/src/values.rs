@@ -45,8 +45,7 @@ impl Vm {
 
     /// The bytes of a byte object (not compiled code); `None` for anything else.
     pub fn bytes_of(&self, oop: Oop) -> Option<&[u8]> {
-        let is_bytes = oop.is_pointer() && self.heap.format(oop).is_bytes();
-        is_bytes.then(|| self.heap.bytes(oop))
+        self.heap.bytes_of(oop)
     }
 
     /// The bytes of a byte object, to change; `None` for anything else and for read-only objects.

@@ -2,6 +2,8 @@
 
 use rowel_interpreter::layout::{class, method_dictionary};
 use rowel_interpreter::lookup::{Lookup, lookup};
+use rowel_interpreter::start::CannotStart;
+use rowel_interpreter::vm::Vm;
 use rowel_objmem::bootstrap::BootstrapOptions;
 use rowel_objmem::layout::class_index;
 use rowel_objmem::{Format, Heap, Oop};
@@ -21,9 +23,19 @@ fn selector(heap: &mut Heap, hash: u32) -> Oop {
     symbol
 }
 
+fn spelled(heap: &mut Heap, hash: u32, text: &str) -> Oop {
+    let bytes = text.len() as u64;
+    let format = Format::BYTES.for_elements(bytes);
+    let symbol = heap.allocate_filled(class_index::BYTE_STRING, format, bytes.div_ceil(8));
+    let symbol = symbol.expect("memory");
+    heap.bytes_mut(symbol).copy_from_slice(text.as_bytes());
+    heap.set_header(symbol, heap.header(symbol).with_hash(hash));
+    symbol
+}
+
 /// A class below `superclass` with a method dictionary of capacity 4 that holds `methods`.
 fn class_with(heap: &mut Heap, superclass: Oop, methods: &[(Oop, Oop)]) -> Oop {
-    let class = array(heap, 3);
+    let class = array(heap, class::NAME as u64 + 1);
     let dictionary = array(heap, method_dictionary::FIRST_SELECTOR as u64 + 4);
     let values = array(heap, 4);
     heap.store(dictionary, method_dictionary::METHODS, values);
@@ -91,4 +103,41 @@ fn a_circular_superclass_chain_ends() {
     heap.store(class, class::SUPERCLASS, class);
     let any = selector(&mut heap, 1);
     assert_eq!(lookup(&heap, class, any), Lookup::NotUnderstood);
+}
+
+#[test]
+fn classes_selectors_and_methods_are_found_by_their_names() {
+    let mut heap = fresh();
+    let nil = heap.nil();
+    let (plus, minus) = (spelled(&mut heap, 6, "plus"), spelled(&mut heap, 2, "minus"));
+    // As in Cuis: the characters are in another object.
+    let text = spelled(&mut heap, 0, "größe");
+    let unicode = array(&mut heap, 1);
+    heap.store(unicode, 0, text);
+    let (first, second) = (Oop::small_integer(1), Oop::small_integer(2));
+    let root = class_with(&mut heap, nil, &[(plus, first)]);
+    let leaf = class_with(&mut heap, root, &[(minus, first), (unicode, second)]);
+    let name = spelled(&mut heap, 0, "Leaf");
+    heap.store(leaf, class::NAME, name);
+    // Only the metaclass is in the class table.
+    let metaclass = class_with(&mut heap, nil, &[]);
+    heap.store(metaclass, class::OF_METACLASS, leaf);
+    heap.index_of_class(metaclass).expect("an index");
+    let zone = heap.stack_zone();
+    let mut vm = Vm::new(heap, zone);
+    for _ in 0..2 {
+        assert_eq!(vm.find_class("Leaf"), Ok(leaf));
+        assert_eq!(vm.find_class("Leaf class"), Ok(metaclass));
+        assert_eq!(vm.find_class("Root"), Err(CannotStart::NoClass));
+        vm.heap.index_of_class(leaf).expect("an index");
+    }
+    assert_eq!(vm.find_method(leaf, b"minus"), Some(first));
+    assert_eq!(vm.find_method(leaf, "größe".as_bytes()), Some(second));
+    assert_eq!(vm.find_method(leaf, b"plus"), None);
+    assert_eq!(vm.find_method(nil, b"plus"), None);
+    let index = vm.heap.index_of_class(leaf).expect("an index");
+    let instance = vm.heap.allocate_filled(index, Format::FIXED, 1).expect("memory");
+    assert_eq!(vm.find_selector(instance, "plus"), Ok(plus));
+    assert_eq!(vm.find_selector(instance, "größe"), Ok(unicode));
+    assert_eq!(vm.find_selector(instance, "times"), Err(CannotStart::NotUnderstood));
 }

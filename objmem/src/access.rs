@@ -54,6 +54,18 @@ impl Memory {
         Oop(self.load(self.slot_address(object, index)))
     }
 
+    /// Whether `oop` is an object whose slots are references, slot `index` (from 0) among them. Any oop may be asked.
+    #[inline(always)]
+    pub fn has_slot(self, oop: Oop, index: usize) -> bool {
+        oop.is_pointer() && self.format(oop).is_pointers() && (index as u64) < self.slot_count(oop)
+    }
+
+    /// The reference in slot `index` (from 0), forwarders followed, of an object that [has it](Self::has_slot).
+    #[inline]
+    pub fn slot(self, oop: Oop, index: usize) -> Option<Oop> {
+        self.has_slot(oop, index).then(|| self.follow(self.fetch(oop, index)))
+    }
+
     /// Write slot `index` without the write barrier: for immediates, for nil and other old objects,
     /// and for objects just allocated in eden.
     #[inline(always)]

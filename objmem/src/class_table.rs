@@ -49,6 +49,18 @@ impl Heap {
         Some(())
     }
 
+    /// The classes of the table with their indices, in the order of these, forwarders followed. A class that has
+    /// several indices comes as often; one without instances need not have any.
+    pub fn classes(&self) -> impl Iterator<Item = (ClassIndex, Oop)> {
+        let pages = 0..CLASS_TABLE_ROOT_SLOTS;
+        let pages = pages.filter(|page| self.fetch(self.hidden_roots, *page as usize) != self.nil);
+        let first_indices = pages.map(|page| page << CLASS_TABLE_PAGE_SHIFT);
+        let indices = first_indices.flat_map(|first| first..first + CLASS_TABLE_PAGE_SIZE);
+        let entries = indices.map(ClassIndex).map(|index| (index, self.class_at(index)));
+        let classes = entries.filter(|(_, class)| *class != self.nil && class.is_pointer());
+        classes.map(|(index, class)| (index, self.follow(class)))
+    }
+
     /// The hidden roots object.
     pub fn hidden_roots(&self) -> Oop {
         self.hidden_roots
@@ -84,5 +96,35 @@ impl Heap {
         self.memory.fill(self.memory.slot_address(page, 0), slots, self.nil.0);
         self.store(self.hidden_roots, page_index as usize, page);
         Some(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bootstrap::{BootstrapOptions, bootstrap_class};
+
+    #[test]
+    fn classes_come_in_the_order_of_their_indices_from_all_pages() {
+        let mut heap = Heap::bootstrap(BootstrapOptions::default()).expect("memory");
+        let made: Vec<Oop> = (0..3)
+            .map(|_| heap.allocate_filled(bootstrap_class::CLASS, Format::FIXED, 3))
+            .map(|class| class.expect("memory"))
+            .collect();
+        let own = heap.index_of_class(made[0]).expect("an index");
+        // Nothing is on the pages between.
+        let far = ClassIndex(5 * CLASS_TABLE_PAGE_SIZE + 7);
+        heap.enter_class_at(made[1], far).expect("memory");
+        let classes: Vec<(ClassIndex, Oop)> = heap.classes().collect();
+        assert!(classes.is_sorted_by_key(|(index, _)| index.0));
+        assert!(classes.iter().all(|(index, class)| heap.class_at(*index) == *class));
+        let index_of = |wanted: Oop| {
+            classes.iter().find(|(_, class)| *class == wanted).map(|(index, _)| *index)
+        };
+        assert_eq!(
+            made.iter().map(|class| index_of(*class)).collect::<Vec<_>>(),
+            [Some(own), Some(far), None]
+        );
+        assert!(index_of(heap.nil()).is_none());
     }
 }

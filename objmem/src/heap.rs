@@ -328,6 +328,11 @@ impl Heap {
         self.memory.slice(self.memory.slot_address(object, 0), size)
     }
 
+    /// The bytes of a byte object (not compiled code); `None` for anything else.
+    pub fn bytes_of(&self, oop: Oop) -> Option<&[u8]> {
+        (oop.is_pointer() && self.memory.format(oop).is_bytes()).then(|| self.bytes(oop))
+    }
+
     /// The bytes of a bits object, to change.
     pub fn bytes_mut(&mut self, object: Oop) -> &mut [u8] {
         let size = self.memory.byte_size(object);

@@ -36,10 +36,7 @@ pub fn check_argument_count(vm: &Vm, count: usize) -> Result<(), Failure> {
 
 /// Instance variable `index` (from 0) of an object with references only.
 pub fn instance_variable(vm: &Vm, oop: Oop, index: usize) -> Result<Oop, Failure> {
-    let inside = oop.is_pointer()
-        && vm.heap.format(oop).is_pointers()
-        && vm.heap.slot_count(oop) > index as u64;
-    inside.then(|| vm.heap.follow(vm.heap.fetch(oop, index))).ok_or(Failure::Generic)
+    vm.heap.slot(oop, index).ok_or(Failure::Generic)
 }
 
 /// Instance variable `index`, which must be a SmallInteger.

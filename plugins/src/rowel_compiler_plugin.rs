@@ -25,6 +25,7 @@ use rowel_images::compiler::{
     compile_doit, compile_method,
 };
 use rowel_interpreter::failure::Failure;
+use rowel_interpreter::layout::ASSOCIATION_VALUE;
 use rowel_interpreter::primitive::{Module, Primitive, PrimitiveResult};
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::layout::special;
@@ -158,10 +159,8 @@ impl ImageScope<'_> {
         let array = instance_variable(self.vm, dictionary, DICTIONARY_ARRAY).ok()?;
         let mut associations = elements(self.vm, array).ok()?.into_iter();
         associations.find(|&association| {
-            let has_key = association.is_pointer()
-                && heap.format(association).is_pointers()
-                && heap.slot_count(association) >= 2;
-            has_key && self.is_spelled(heap.follow(heap.fetch(association, 0)), name)
+            heap.has_slot(association, ASSOCIATION_VALUE)
+                && self.is_spelled(heap.follow(heap.fetch(association, 0)), name)
         })
     }
 

@@ -279,10 +279,7 @@ fn apply_in_place(
 
 fn variable_in_place(vm: &mut Vm, index: usize) -> Result<(), Failure> {
     let receiver = vm.stack_value(0);
-    let has_it = receiver.is_pointer()
-        && vm.heap.format(receiver).is_pointers()
-        && (index as u64) < vm.heap.slot_count(receiver);
-    if !has_it {
+    if !vm.heap.has_slot(receiver, index) {
         return Err(Failure::BadReceiver);
     }
     let value = vm.heap.fetch(receiver, index);

@@ -112,19 +112,14 @@ fn get_next_event(vm: &mut Vm) -> PrimitiveResult {
 /// 101: a cursor, perhaps with its mask.
 fn be_cursor(vm: &mut Vm) -> PrimitiveResult {
     let cursor = vm.receiver();
-    let is_form = vm.argument_count < 2
-        && cursor.is_pointer()
-        && vm.heap.format(cursor).is_pointers()
-        && vm.heap.slot_count(cursor) >= 5;
+    let is_form = vm.argument_count < 2 && vm.heap.has_slot(cursor, 4);
     if is_form { Ok(cursor) } else { Err(Failure::Generic) }
 }
 
 /// 102: the receiver, a form, is the display from now on.
 fn be_display(vm: &mut Vm) -> PrimitiveResult {
     let form = vm.receiver();
-    let is_form = form.is_pointer()
-        && vm.heap.format(form).is_pointers()
-        && vm.heap.slot_count(form) >= 4
+    let is_form = vm.heap.has_slot(form, 3)
         && (1..4).all(|index| vm.heap.fetch(form, index).as_integer().is_some());
     if !is_form {
         return Err(Failure::BadReceiver);

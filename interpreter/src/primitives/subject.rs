@@ -114,10 +114,7 @@ impl Shape {
 /// What a class says of its instances: format and number of named slots. `None` for what is no class.
 #[inline]
 pub fn instance_specification(heap: &Heap, class: Oop) -> Option<(Format, u64)> {
-    let is_object = class.is_pointer()
-        && heap.format(class).is_pointers()
-        && heap.slot_count(class) as usize > class::FORMAT;
-    if !is_object {
+    if !heap.has_slot(class, class::FORMAT) {
         return None;
     }
     specification(heap.fetch(class, class::FORMAT))

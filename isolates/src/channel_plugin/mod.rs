@@ -73,9 +73,7 @@ fn expect_arguments(vm: &Vm, count: usize) -> Result<(), Failure> {
 #[inline]
 fn handle(vm: &Vm) -> Result<i64, Failure> {
     let receiver = vm.receiver();
-    let has_slots = receiver.is_pointer()
-        && vm.heap.format(receiver).is_pointers()
-        && vm.heap.slot_count(receiver) > 0;
+    let has_slots = vm.heap.has_slot(receiver, 0);
     let handle = if has_slots { vm.heap.fetch(receiver, 0).as_integer() } else { None };
     handle.ok_or(Failure::BadReceiver)
 }
@@ -93,10 +91,7 @@ fn channel(vm: &mut Vm) -> Result<Channel<Message>, Failure> {
 /// The class of the receiver is one of ends of channels.
 fn note_class(vm: &mut Vm) -> Result<(), Failure> {
     let receiver = vm.receiver();
-    if !receiver.is_pointer()
-        || !vm.heap.format(receiver).is_pointers()
-        || vm.heap.slot_count(receiver) == 0
-    {
+    if !vm.heap.has_slot(receiver, 0) {
         return Err(Failure::BadReceiver);
     }
     let class = vm.heap.header(receiver).class_index();

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::classes::ClassInfo;
 use super::outside::ClassName;
-use super::reading::{bytes, class_name};
+use super::reading::class_name;
 use crate::channel_plugin::Ports;
 
 /// Words of the largest message unless told otherwise: 1 GiB.
@@ -173,6 +173,6 @@ impl Border {
 fn is_named(heap: &Heap, class: Oop, wanted: &ClassName) -> bool {
     let found = class_name(heap, class);
     found.is_some_and(|(name, meta)| {
-        meta == wanted.meta && bytes(heap, name).is_some_and(|name| *name == *wanted.name)
+        meta == wanted.meta && heap.bytes_of(name).is_some_and(|name| *name == *wanted.name)
     })
 }

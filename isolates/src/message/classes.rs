@@ -8,7 +8,7 @@ use rowel_objmem::layout::class_index;
 use rowel_objmem::{ClassIndex, Heap, Oop};
 
 use super::outside::ClassName;
-use super::reading::{bytes, class_name, lineage, shape};
+use super::reading::{class_name, lineage, shape};
 
 /// How an object travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,7 +86,7 @@ impl ClassInfo {
         }
         let (name, meta) = class_name(heap, class).map_or((heap.nil(), false), |found| found);
         let reference = ClassName {
-            name: bytes(heap, name).unwrap_or(b"").into(),
+            name: heap.bytes_of(name).unwrap_or(b"").into(),
             meta,
             index,
             boot: (boot_is_intact && heap.is_boot(class)).then_some(class),
@@ -110,7 +110,7 @@ fn kind(heap: &Heap, class: Oop, meta: bool) -> Kind {
         return Kind::Class;
     }
     for class in lineage(heap, class) {
-        let name = class_name(heap, class).and_then(|(name, _)| bytes(heap, name)).unwrap_or(b"");
+        let name = class_name(heap, class).and_then(|(name, _)| heap.bytes_of(name)).unwrap_or(b"");
         match name {
             b"Symbol" | b"UnicodeSymbol" => return Kind::Symbol,
             b"Behavior" => return Kind::Class,

@@ -4,6 +4,7 @@
 //! moves nothing, so what was found stays where it is. When something fails nothing refers to what was made by
 //! then; all of it is complete enough for a collection.
 
+use rowel_interpreter::finding::characters_of;
 use rowel_interpreter::layout::ASSOCIATION_VALUE;
 use rowel_interpreter::method;
 use rowel_objmem::header::{HASH_MASK, HASH_SHIFT, IMMUTABLE_BIT};
@@ -14,7 +15,7 @@ use super::border::{Border, Origin};
 use super::classes::Kind;
 use super::encode::fingerprint;
 use super::outside::{Missing, Outside, Place};
-use super::reading::{bytes, named_slots, shape, slot};
+use super::reading::{named_slots, shape};
 use super::word::Meaning;
 use super::{Content, FIRST_CLASS, Graph, Message, PLAIN, word};
 
@@ -236,8 +237,8 @@ impl Decoder<'_> {
             }
             Outside::Variable { name, class, boot } => {
                 let is_one = |oop: &Oop| {
-                    let key = slot(self.heap, *oop, 0).and_then(|key| bytes(self.heap, key));
-                    key == Some(name) && slot(self.heap, *oop, ASSOCIATION_VALUE).is_some()
+                    let key = self.heap.slot(*oop, 0).and_then(|key| self.heap.bytes_of(key));
+                    key == Some(name) && self.heap.slot(*oop, ASSOCIATION_VALUE).is_some()
                 };
                 match at(boot, self.heap).filter(is_one).or(given.filter(is_one)) {
                     Some(binding) => Ok(binding),
@@ -247,7 +248,7 @@ impl Decoder<'_> {
             Outside::Special(index) => Ok(self.heap.special(*index)),
             Outside::Processor => {
                 let association = self.heap.special(special::SCHEDULER_ASSOCIATION);
-                Ok(slot(self.heap, association, ASSOCIATION_VALUE).unwrap_or(self.heap.nil()))
+                Ok(self.heap.slot(association, ASSOCIATION_VALUE).unwrap_or(self.heap.nil()))
             }
             Outside::Channel { class, channel } => {
                 let origin: &Origin = &self.graph.origin;
@@ -274,8 +275,7 @@ impl Decoder<'_> {
         if !oop.is_pointer() {
             return false;
         }
-        let own = bytes(self.heap, oop)
-            .or_else(|| slot(self.heap, oop, 0).and_then(|first| bytes(self.heap, first)));
+        let own = characters_of(self.heap, oop);
         let class = self.heap.header(oop).class_index();
         own == Some(characters)
             && self.border.class(self.heap, class).is_some_and(|info| info.kind == Kind::Symbol)

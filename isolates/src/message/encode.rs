@@ -7,6 +7,7 @@ use std::hash::Hasher;
 use std::ops::Range;
 use std::sync::Arc;
 
+use rowel_interpreter::finding::characters_of;
 use rowel_interpreter::layout::{closure, context};
 use rowel_interpreter::method;
 use rowel_objmem::header::{FORMAT_MASK, FORMAT_SHIFT, HASH_MASK, HASH_SHIFT, IMMUTABLE_BIT};
@@ -18,7 +19,7 @@ use super::border::Border;
 use super::classes::{Kind, universal_kind};
 use super::outside::{ClassName, Outside};
 use super::path::path;
-use super::reading::{bytes, place_of_method, references, slot};
+use super::reading::{place_of_method, references};
 use super::{Content, FIRST_CLASS, Graph, Message, PLAIN, word};
 
 /// Bits of a header that travel.
@@ -244,8 +245,8 @@ impl Encoder<'_> {
     /// A context whose method has returned, with what a closure needs of it.
     fn write_context(&mut self, number: usize, known: Known) -> Result<(), CannotTravel> {
         let original = self.objects[number];
-        let code = slot(self.heap, original, context::METHOD).unwrap_or(self.heap.nil());
-        let receiver = slot(self.heap, original, context::RECEIVER).unwrap_or(self.heap.nil());
+        let code = self.heap.slot(original, context::METHOD).unwrap_or(self.heap.nil());
+        let receiver = self.heap.slot(original, context::RECEIVER).unwrap_or(self.heap.nil());
         let memory = self.heap.memory();
         let large = method::is_well_formed(memory, code)
             && method::header(memory, code).needs_large_frame();
@@ -301,7 +302,7 @@ impl Encoder<'_> {
             return Some(Outside::Special(special::SMALLTALK_DICTIONARY));
         }
         let scheduler = self.heap.special(special::SCHEDULER_ASSOCIATION);
-        (slot(self.heap, scheduler, 1) == Some(oop)).then_some(Outside::Processor)
+        (self.heap.slot(scheduler, 1) == Some(oop)).then_some(Outside::Processor)
     }
 
     /// Where an object lies, if others may have it at the same place.
@@ -310,10 +311,7 @@ impl Encoder<'_> {
     }
 
     fn symbol(&self, oop: Oop, from: Option<(usize, usize)>) -> Result<Outside, CannotTravel> {
-        // Cuis: a UnicodeSymbol has its bytes in its first slot.
-        let characters = bytes(self.heap, oop)
-            .or_else(|| slot(self.heap, oop, 0).and_then(|first| bytes(self.heap, first)));
-        let Some(characters) = characters else {
+        let Some(characters) = characters_of(self.heap, oop) else {
             return Err(self.refuse(oop, from, "its characters are not bytes"));
         };
         let hash = self.heap.header(oop).hash();
@@ -329,7 +327,7 @@ impl Encoder<'_> {
         }
         // It has no instances yet.
         let (name, meta) = super::reading::class_name(self.heap, class)?;
-        let name = bytes(self.heap, name)?.into();
+        let name = self.heap.bytes_of(name)?.into();
         let shape = super::reading::shape(self.heap, class);
         Some(Arc::new(ClassName { name, meta, index: ClassIndex(0), boot: None, shape }))
     }
@@ -337,7 +335,7 @@ impl Encoder<'_> {
     fn method(&mut self, oop: Oop) -> Option<Outside> {
         let (class, selector) = place_of_method(self.heap, oop)?;
         let class = self.class_name(class)?;
-        let selector = bytes(self.heap, selector)?.into();
+        let selector = self.heap.bytes_of(selector)?.into();
         let fingerprint = fingerprint(self.heap, oop);
         Some(Outside::Method { class, selector, boot: self.boot(oop), fingerprint })
     }
@@ -349,10 +347,10 @@ impl Encoder<'_> {
         if !method::is_well_formed(memory, code) {
             return None;
         }
-        let name = slot(self.heap, oop, 0).and_then(|name| bytes(self.heap, name))?.into();
+        let name = self.heap.slot(oop, 0).and_then(|name| self.heap.bytes_of(name))?.into();
         let literals = method::header(memory, code).num_literals();
         let last = self.heap.follow(method::literal(memory, code, literals.checked_sub(1)?));
-        let class = slot(self.heap, last, rowel_interpreter::layout::ASSOCIATION_VALUE)?;
+        let class = self.heap.slot(last, rowel_interpreter::layout::ASSOCIATION_VALUE)?;
         let class = self.class_name(class)?;
         Some(Outside::Variable { name, class, boot: self.boot(oop) })
     }
@@ -363,7 +361,7 @@ impl Encoder<'_> {
         known: Known,
         from: Option<(usize, usize)>,
     ) -> Result<Outside, CannotTravel> {
-        let handle = slot(self.heap, oop, 0).and_then(Oop::as_integer);
+        let handle = self.heap.slot(oop, 0).and_then(Oop::as_integer);
         let channel = handle.and_then(|handle| self.border.ports.channel(handle));
         let Some(channel) = channel.cloned() else {
             return Err(self.refuse(oop, from, "it is a channel that this isolate does not have"));

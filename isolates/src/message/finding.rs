@@ -3,16 +3,14 @@
 //! What is missing in a message the VM finds by itself where it can; the rest the image does, by messages that are
 //! sent to strings and classes before the isolate begins. Must not know where messages come from.
 
-use rowel_interpreter::layout::{class, method_dictionary};
 use rowel_interpreter::start::Ended;
 use rowel_interpreter::vm::Vm;
-use rowel_objmem::{Heap, Oop};
+use rowel_objmem::Oop;
 
 use super::border::Border;
 use super::decode::{NotArrived, decode};
 use super::encode::{CannotTravel, encode};
 use super::outside::{ClassName, Missing};
-use super::reading::{bytes, slot};
 use super::{Message, Place};
 
 /// Priority of the processes that look for something.
@@ -62,7 +60,7 @@ fn find_all(vm: &mut Vm, missing: &[(Place, Missing)]) -> Result<(), NotArrived>
             Missing::Symbol(characters) => symbol(vm, characters),
             Missing::Class(name) => class_named(vm, name),
             Missing::Method(name, selector) => {
-                class_named(vm, name).and_then(|class| method_of(&vm.heap, class, selector))
+                class_named(vm, name).and_then(|class| vm.find_method(class, selector))
             }
             Missing::Variable(name, variable) => variable_of(vm, name, variable),
         };
@@ -74,20 +72,6 @@ fn find_all(vm: &mut Vm, missing: &[(Place, Missing)]) -> Result<(), NotArrived>
 fn class_named(vm: &Vm, name: &ClassName) -> Option<Oop> {
     let class = vm.find_class(std::str::from_utf8(&name.name).ok()?).ok()?;
     Some(if name.meta { vm.heap.follow(vm.heap.class_of(class)) } else { class })
-}
-
-/// The method that the class itself has under a selector.
-fn method_of(heap: &Heap, class: Oop, selector: &[u8]) -> Option<Oop> {
-    let dictionary = slot(heap, class, class::METHOD_DICTIONARY)?;
-    let selectors = heap.slots(dictionary).get(method_dictionary::FIRST_SELECTOR..)?;
-    let is_it = |word: &u64| bytes_or_first(heap, heap.follow(Oop(*word))) == Some(selector);
-    let index = selectors.iter().position(is_it)?;
-    slot(heap, slot(heap, dictionary, method_dictionary::METHODS)?, index)
-}
-
-/// The characters of a symbol, of whatever kind.
-fn bytes_or_first(heap: &Heap, oop: Oop) -> Option<&[u8]> {
-    bytes(heap, oop).or_else(|| slot(heap, oop, 0).and_then(|first| bytes(heap, first)))
 }
 
 fn symbol(vm: &mut Vm, characters: &[u8]) -> Option<Oop> {

@@ -18,7 +18,7 @@ fn class_of(heap: &Heap, object: Oop) -> String {
     let class = heap.follow(heap.class_of(object));
     let Some((name, meta)) = class_name(heap, class) else { return "Object".into() };
     let end = if meta { " class" } else { "" };
-    let name = super::reading::bytes(heap, name).map(String::from_utf8_lossy);
+    let name = heap.bytes_of(name).map(String::from_utf8_lossy);
     format!("{}{end}", name.unwrap_or_default())
 }
 

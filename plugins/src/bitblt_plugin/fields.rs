@@ -23,14 +23,14 @@ const SOURCE_X: usize = 8;
 const CLIP_X: usize = 10;
 const CLIP_WIDTH: usize = 12;
 const COLOR_MAP: usize = 14;
-const SLOTS: u64 = 15;
+const SLOTS: usize = 15;
 /// The first slot of a WarpBlt after those of its superclass: `p1x p1y p1z p2x …`.
 const WARP: usize = 15;
 
 /// Slots of a Form: bits, width, height, depth.
-const FORM_SLOTS: u64 = 4;
+const FORM_SLOTS: usize = 4;
 /// Slots of a ColorMap: shifts, masks, colors.
-const MAP_SLOTS: u64 = 3;
+const MAP_SLOTS: usize = 3;
 
 /// A form that a blit reads or writes.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +99,7 @@ impl Fields {
 
     /// The corners of a WarpBlt: top left, bottom left, bottom right, top right.
     pub fn corners(&self, vm: &Vm) -> Result<[(i64, i64); 4], Failure> {
-        check_pointers(vm, self.bitblt, WARP as u64 + 12).ok_or(Failure::BadReceiver)?;
+        check_pointers(vm, self.bitblt, WARP + 12).ok_or(Failure::BadReceiver)?;
         let mut corners = [(0, 0); 4];
         for (index, corner) in corners.iter_mut().enumerate() {
             let at = WARP + 3 * index;
@@ -119,10 +119,8 @@ fn slot(vm: &Vm, object: Oop, index: usize) -> Oop {
     vm.heap.follow(vm.heap.fetch(object, index))
 }
 
-fn check_pointers(vm: &Vm, oop: Oop, slots: u64) -> Option<()> {
-    let good =
-        oop.is_pointer() && vm.heap.format(oop).is_pointers() && vm.heap.slot_count(oop) >= slots;
-    good.then_some(())
+fn check_pointers(vm: &Vm, oop: Oop, slots: usize) -> Option<()> {
+    vm.heap.has_slot(oop, slots - 1).then_some(())
 }
 
 fn integer(vm: &Vm, object: Oop, index: usize) -> Result<i64, Failure> {

@@ -128,10 +128,7 @@ pub(super) fn time_and_offset(vm: &mut Vm, time: i64) -> PrimitiveResult {
     }
     let given = (vm.argument_count == 1).then(|| vm.argument(0));
     if let Some(array) = given {
-        if !array.is_pointer() || !vm.heap.format(array).is_pointers() {
-            return Err(Failure::BadArgument);
-        }
-        if vm.heap.slot_count(array) < 2 {
+        if !vm.heap.has_slot(array, 1) {
             return Err(Failure::BadArgument);
         }
         if vm.heap.header(array).is_immutable() {
