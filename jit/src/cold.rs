@@ -3,13 +3,11 @@
 //! Nothing is known then of the classes that its sends will see.
 
 use rowel_interpreter::code::CodeRef;
-use rowel_interpreter::layout::{class, method_dictionary};
 use rowel_interpreter::method;
 use rowel_interpreter::native::{EntryKind, NativeEntry};
 use rowel_interpreter::operation::{OPERATIONS, Operation as Op};
 use rowel_interpreter::vm::Vm;
-use rowel_objmem::layout::{CLASS_TABLE_PAGE_SIZE, CLASS_TABLE_ROOT_SLOTS};
-use rowel_objmem::{ClassIndex, Oop};
+use rowel_objmem::Oop;
 
 use crate::compiler::Unit;
 use crate::entries::entries_of;
@@ -45,44 +43,9 @@ impl Tiered {
 
 /// The method called `name`, as Class>>selector, if there is one.
 fn method_named(vm: &Vm, name: &str) -> Option<Oop> {
-    let (class_name, selector) = name.split_once(">>")?;
-    let class = class_named(vm, class_name)?;
-    let heap = &vm.heap;
-    let dictionary = heap.follow(heap.fetch(class, class::METHOD_DICTIONARY));
-    if !dictionary.is_pointer() || !heap.format(dictionary).is_pointers() {
-        return None;
-    }
-    let methods = heap.follow(heap.fetch(dictionary, method_dictionary::METHODS));
-    let slots = method_dictionary::FIRST_SELECTOR..heap.slot_count(dictionary) as usize;
-    for slot in slots {
-        let found = heap.follow(heap.fetch(dictionary, slot));
-        if found != heap.nil() && vm.selector_name(found) == selector {
-            let index = slot - method_dictionary::FIRST_SELECTOR;
-            let method = heap.follow(heap.fetch(methods, index));
-            return method::is_well_formed(heap.memory(), method).then_some(method);
-        }
-    }
-    None
-}
-
-fn class_named(vm: &Vm, name: &str) -> Option<Oop> {
-    let heap = &vm.heap;
-    let indices = (1..CLASS_TABLE_ROOT_SLOTS).flat_map(|page| {
-        let first = page * CLASS_TABLE_PAGE_SIZE;
-        let is_there = heap.fetch(heap.hidden_roots(), page as usize) != heap.nil();
-        let count = if is_there { CLASS_TABLE_PAGE_SIZE } else { 0 };
-        first..first + count
-    });
-    // The first page has those that the VM knows, some of them several times.
-    let mut classes =
-        (0..CLASS_TABLE_PAGE_SIZE).chain(indices).map(|index| heap.class_at(ClassIndex(index)));
-    classes.find(|class| {
-        let is_class = *class != heap.nil()
-            && class.is_pointer()
-            && heap.format(*class).is_pointers()
-            && heap.slot_count(*class) > class::METHOD_DICTIONARY as u64;
-        is_class && vm.class_name(*class) == name
-    })
+    let (class, selector) = name.split_once(">>")?;
+    let method = vm.find_method(vm.find_class(class).ok()?, selector.as_bytes())?;
+    method::is_well_formed(vm.heap.memory(), method).then_some(method)
 }
 
 /// Everything in `code` that may be compiled, its blocks included.
