@@ -11,10 +11,12 @@
 //! Source: `StackInterpreter class>>#initializeMethodIndices`,
 //! `StackInterpreter>>#primitiveIndexOfMethod:header:`.
 
+pub use rowel_bytecode::BytecodeSet;
 use rowel_objmem::cage::Memory;
-use rowel_objmem::{Format, Oop};
+use rowel_objmem::{ClassIndex, Format, Heap, Oop};
 
 use crate::layout::context;
+use crate::primitives::slots_for;
 
 /// Bytes of a slot.
 const WORD: u64 = 8;
@@ -23,14 +25,25 @@ const V3_CALL_PRIMITIVE: u8 = 139;
 /// First byte of a call-primitive bytecode in SistaV1.
 const SISTA_CALL_PRIMITIVE: u8 = 248;
 
-/// The bytecode set of a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BytecodeSet {
-    /// SqueakV3PlusClosures, the primary set.
-    V3PlusClosures,
-    /// SistaV1, the alternate set.
-    SistaV1,
-}
+/// The most literals that a header can count.
+const MOST_LITERALS: usize = 0x7FFF;
+/// The flag of a method that starts with a call-primitive bytecode.
+const HAS_PRIMITIVE: i64 = 1 << 16;
+/// The flag of a method that needs a large context.
+const LARGE_FRAME: i64 = 1 << 17;
+/// Where the number of temporaries is, and how wide it is.
+const NUM_TEMPS_SHIFT: u32 = 18;
+const NUM_TEMPS_MASK: i64 = 0x3F;
+/// Where the number of arguments is in a header, and how wide it is.
+pub const NUM_ARGS_SHIFT: u32 = 24;
+/// See [`NUM_ARGS_SHIFT`].
+pub const NUM_ARGS_MASK: i64 = 0xF;
+/// The sign of a SmallInteger: the alternate bytecode set.
+const ALTERNATE_SET: i64 = i64::MIN >> 3;
+/// The slot of the header.
+pub const HEADER: usize = 0;
+/// The slot of the first literal.
+pub const FIRST_LITERAL: usize = 1;
 
 /// The decoded header word of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,24 +55,63 @@ impl MethodHeader {
         Self(value)
     }
 
+    /// Of a method without primitive, arguments and temporaries, whose context is a small one.
+    ///
+    /// # Panics
+    /// When there are more literals than a header can count.
+    pub const fn new(set: BytecodeSet, num_literals: usize) -> Self {
+        assert!(num_literals <= MOST_LITERALS, "too many literals");
+        let sign = match set {
+            BytecodeSet::SistaV1 => ALTERNATE_SET,
+            BytecodeSet::V3PlusClosures => 0,
+        };
+        Self(sign | num_literals as i64)
+    }
+
+    /// The same with so many arguments, and temporaries, the arguments included.
+    ///
+    /// # Panics
+    /// When these are more than a header can count.
+    pub const fn with_temps(self, num_args: usize, num_temps: usize) -> Self {
+        assert!(num_args <= NUM_ARGS_MASK as usize && num_temps <= NUM_TEMPS_MASK as usize);
+        let fields = NUM_ARGS_MASK << NUM_ARGS_SHIFT | NUM_TEMPS_MASK << NUM_TEMPS_SHIFT;
+        let wanted = (num_args << NUM_ARGS_SHIFT | num_temps << NUM_TEMPS_SHIFT) as i64;
+        Self(self.0 & !fields | wanted)
+    }
+
+    /// The same of a method that starts with a call-primitive bytecode, or does not.
+    pub const fn with_primitive(self, has_one: bool) -> Self {
+        Self(self.0 & !HAS_PRIMITIVE | if has_one { HAS_PRIMITIVE } else { 0 })
+    }
+
+    /// The same of a method that needs a large context, or does not.
+    pub const fn with_large_frame(self, needs_one: bool) -> Self {
+        Self(self.0 & !LARGE_FRAME | if needs_one { LARGE_FRAME } else { 0 })
+    }
+
+    /// As it lies in slot 0.
+    pub const fn oop(self) -> Oop {
+        Oop::small_integer(self.0)
+    }
+
     /// Number of literals.
     pub const fn num_literals(self) -> usize {
-        (self.0 & 0x7FFF) as usize
+        (self.0 & MOST_LITERALS as i64) as usize
     }
 
     /// Whether the method starts with a call-primitive bytecode.
     pub const fn has_primitive(self) -> bool {
-        self.0 & 0x1_0000 != 0
+        self.0 & HAS_PRIMITIVE != 0
     }
 
     /// Whether it needs a large context.
     pub const fn needs_large_frame(self) -> bool {
-        self.0 & 0x2_0000 != 0
+        self.0 & LARGE_FRAME != 0
     }
 
     /// Arguments and temporaries together.
     pub const fn num_temps(self) -> usize {
-        (self.0 >> 18 & 0x3F) as usize
+        (self.0 >> NUM_TEMPS_SHIFT & NUM_TEMPS_MASK) as usize
     }
 
     /// Arguments.
@@ -88,15 +140,6 @@ pub fn is_well_formed(memory: Memory, oop: Oop) -> bool {
         && header(memory, oop).num_args() <= header(memory, oop).num_temps()
 }
 
-/// Where the number of arguments is in a header, and how wide it is.
-pub const NUM_ARGS_SHIFT: u32 = 24;
-/// See [`NUM_ARGS_SHIFT`].
-pub const NUM_ARGS_MASK: i64 = 0xF;
-/// The slot of the header.
-pub const HEADER: usize = 0;
-/// The slot of the first literal.
-pub const FIRST_LITERAL: usize = 1;
-
 /// The header of a compiled method.
 #[inline]
 pub fn header(memory: Memory, method: Oop) -> MethodHeader {
@@ -112,7 +155,45 @@ pub fn literal(memory: Memory, method: Oop, index: usize) -> Oop {
 /// Offset in bytes of the first bytecode from the start of the method's first slot.
 #[inline]
 pub fn first_bytecode(memory: Memory, method: Oop) -> usize {
-    (1 + header(memory, method).num_literals()) * WORD as usize
+    (FIRST_LITERAL + header(memory, method).num_literals()) * WORD as usize
+}
+
+/// A new method, an instance of the class with index `class`, its literals nil, with `bytecodes` bytes behind them, which
+/// are 0. `None` when there is no memory.
+pub fn allocate(
+    heap: &mut Heap,
+    class: ClassIndex,
+    header: MethodHeader,
+    bytecodes: u64,
+) -> Option<Oop> {
+    let literals = header.num_literals();
+    let bytes = bytecodes.saturating_add((FIRST_LITERAL + literals) as u64 * WORD);
+    let format = Format::COMPILED_METHOD.for_elements(bytes);
+    let method = heap.allocate_filled(class, format, slots_for(format, bytes))?;
+    let nil = heap.nil();
+    heap.store(method, HEADER, header.oop());
+    for index in 0..literals {
+        heap.store(method, FIRST_LITERAL + index, nil);
+    }
+    Some(method)
+}
+
+/// A new method as from [`allocate`], with these literals, of which `header` counts at least as many, and this code.
+pub fn make(
+    heap: &mut Heap,
+    class: ClassIndex,
+    header: MethodHeader,
+    literals: &[Oop],
+    code: &[u8],
+) -> Option<Oop> {
+    debug_assert!(literals.len() <= header.num_literals(), "{header:?}");
+    let method = allocate(heap, class, header, code.len() as u64)?;
+    for (index, literal) in literals.iter().enumerate() {
+        heap.store(method, FIRST_LITERAL + index, *literal);
+    }
+    let start = first_bytecode(heap.memory(), method);
+    heap.bytes_mut(method)[start..].copy_from_slice(code);
+    Some(method)
 }
 
 /// The primitive number, 0 when there is none.
@@ -164,6 +245,11 @@ mod tests {
         assert!(header.has_primitive() && header.needs_large_frame());
         assert_eq!(header.bytecode_set(), BytecodeSet::SistaV1);
         assert_eq!(header.context_slots(), 62);
+        let built = MethodHeader::new(BytecodeSet::SistaV1, 7).with_temps(2, 5);
+        assert_eq!(built.with_primitive(true).with_large_frame(true), header);
+        let plain = built.with_temps(0, 0);
+        assert_eq!(plain.oop(), Oop::small_integer(7 | i64::MIN >> 3));
+        assert_eq!(MethodHeader::new(BytecodeSet::V3PlusClosures, 7).oop(), Oop::small_integer(7));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 use std::io;
 
+use rowel_bytecode::EmitError;
+use rowel_bytecode::sista_v1::Bytecode;
 use rowel_objmem::layout::special;
 use rowel_objmem::scavenger::Tenure;
 use rowel_objmem::{ChildSizes, Format, Heap, Oop, Template};
@@ -15,7 +17,7 @@ use crate::dispatch::{self, Leave};
 use crate::frame;
 use crate::layout::{linked_list, process, scheduler};
 use crate::lookup::{Lookup, lookup};
-use crate::method;
+use crate::method::{self, BytecodeSet, MethodHeader};
 use crate::primitives::instance_specification;
 use crate::vm::Vm;
 
@@ -186,17 +188,10 @@ impl Vm {
         selector: Oop,
         arguments: &[Oop],
     ) -> Result<Oop, CannotStart> {
-        // SistaV1: push receiver, push literal, send literal (number of arguments in the low three
-        // bits), return top; a method without a trailer.
-        const PUSH_RECEIVER: u8 = 0x4C;
-        const PUSH_LITERAL: u8 = 0x20;
-        const SEND: u8 = 0xEA;
-        const RETURN_TOP: u8 = 0x5C;
         let class = self.heap.class_of(receiver);
         let Lookup::Found { method: found, .. } = lookup(&self.heap, class, selector) else {
             return Err(CannotStart::NotUnderstood);
         };
-        let nil = self.heap.nil();
         let memory = self.heap.memory();
         // What says to which class a method belongs.
         let literals = if method::is_well_formed(memory, found) {
@@ -204,29 +199,18 @@ impl Vm {
         } else {
             0
         };
-        let class = if literals > 0 { method::literal(memory, found, literals - 1) } else { nil };
+        let class = match literals {
+            0 => self.heap.nil(),
+            _ => method::literal(memory, found, literals - 1),
+        };
         let literals: Vec<Oop> =
             [selector].iter().chain(arguments).chain(&[selector, class]).copied().collect();
-        let pushes = (0..arguments.len()).map(|index| PUSH_LITERAL + 1 + index as u8);
-        let mut code = vec![PUSH_RECEIVER];
-        code.extend(pushes);
-        code.extend([SEND, arguments.len() as u8, RETURN_TOP, 0]);
-        let bytes = ((1 + literals.len()) * frame::WORD as usize + code.len()) as u64;
-        let format = Format::COMPILED_METHOD.for_elements(bytes);
+        let code = root_code(arguments.len()).map_err(|_| CannotStart::TooManyArguments)?;
+        let header = MethodHeader::new(BytecodeSet::SistaV1, literals.len());
         let class = self.heap.special(special::CLASS_COMPILED_METHOD);
         let index = self.heap.index_of_class(class).ok_or(CannotStart::NoMemory)?;
-        let slots = bytes.div_ceil(frame::WORD);
-        let new = self.heap.allocate(index, format, slots).ok_or(CannotStart::NoMemory)?;
-        let header = i64::MIN >> 3 | literals.len() as i64;
-        self.heap.store(new, 0, Oop::small_integer(header));
-        for (slot, literal) in literals.iter().enumerate() {
-            self.heap.store(new, 1 + slot, *literal);
-        }
-        let first = (1 + literals.len()) * frame::WORD as usize;
-        for (offset, byte) in code.iter().enumerate() {
-            self.heap.store_byte(new, first + offset, *byte);
-        }
-        Ok(new)
+        let new = method::make(&mut self.heap, index, header, &literals, &code);
+        new.ok_or(CannotStart::NoMemory)
     }
 
     /// A heap for another VM that sees this one's as it stands, its processes suspended where they are. To
@@ -271,5 +255,31 @@ impl Vm {
             self.fatal(&format!("after handing the heap on: {error}"));
         }
         outcome
+    }
+}
+
+/// Bytecodes that send the first literal to the receiver, with as many arguments as the literals after it, and answer
+/// what that answers.
+fn root_code(num_args: usize) -> Result<Vec<u8>, EmitError> {
+    let mut code = Vec::new();
+    Bytecode::PushReceiver {}.emit(&mut code)?;
+    for argument in 0..num_args {
+        Bytecode::PushLiteral { index: 1 + argument as i32 }.emit(&mut code)?;
+    }
+    Bytecode::LongSend { index: 0, num_args: num_args as i32 }.emit(&mut code)?;
+    Bytecode::ReturnTop {}.emit(&mut code)?;
+    // The trailer: there is none.
+    code.push(0);
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::root_code;
+
+    #[test]
+    fn the_root_sends_and_returns() {
+        assert_eq!(root_code(0), Ok(vec![0x4C, 0xEA, 0, 0x5C, 0]));
+        assert_eq!(root_code(2), Ok(vec![0x4C, 0x21, 0x22, 0xEA, 2, 0x5C, 0]));
     }
 }

@@ -185,12 +185,8 @@ pub fn translate(memory: Memory, method: Oop) -> MethodCode {
     let start = method::first_bytecode(memory, method);
     let size = memory.byte_size(method) as usize;
     let bytes: Vec<u8> = (start..size).map(|at| memory.fetch_byte(method, at)).collect();
-    let set = match header.bytecode_set() {
-        BytecodeSet::SistaV1 => rowel_bytecode::BytecodeSet::SistaV1,
-        BytecodeSet::V3PlusClosures => rowel_bytecode::BytecodeSet::V3PlusClosures,
-    };
     let mut translation = Translation::default();
-    translate_bytes(&mut translation, &bytes, set, start as u32);
+    translate_bytes(&mut translation, &bytes, header.bytecode_set(), start as u32);
     translation.fix_jumps();
     let depths = check(&mut translation.words, header);
     let first = translation.words.first().copied().unwrap_or(Word(0));
@@ -218,12 +214,7 @@ fn check(words: &mut [Word], header: MethodHeader) -> Depths {
     depths
 }
 
-fn translate_bytes(
-    translation: &mut Translation,
-    bytes: &[u8],
-    set: rowel_bytecode::BytecodeSet,
-    first: u32,
-) {
+fn translate_bytes(translation: &mut Translation, bytes: &[u8], set: BytecodeSet, first: u32) {
     let mut furthest = 0;
     let mut ended = false;
     for step in walk(bytes, set) {

@@ -3,10 +3,11 @@
 
 use rowel_interpreter::dispatch::{Leave, run};
 use rowel_interpreter::failure::Failure;
+use rowel_interpreter::method::{self, BytecodeSet, MethodHeader};
 use rowel_interpreter::primitive::{Module, Primitive, PrimitiveResult};
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class};
-use rowel_objmem::{Format, Heap, Oop};
+use rowel_objmem::{Heap, Oop};
 
 /// The deepest object of a chain of Arrays, which has no slots; fails at a forwarder.
 fn deepest(vm: &mut Vm) -> PrimitiveResult {
@@ -26,19 +27,11 @@ const MODULE: Module =
     Module { name: "Chain", rows: &[("primitiveDeepest", Primitive::Value(deepest))] };
 
 /// A method: its literals and bytecodes, of SistaV1.
-fn method(vm: &mut Vm, header: i64, literals: &[Oop], code: &[u8]) -> Oop {
-    let first = 8 * (1 + literals.len());
-    let size = (first + code.len()) as u64;
-    let format = Format::COMPILED_METHOD.for_elements(size);
+fn method(vm: &mut Vm, has_primitive: bool, literals: &[Oop], code: &[u8]) -> Oop {
+    let header = MethodHeader::new(BytecodeSet::SistaV1, literals.len());
+    let header = header.with_primitive(has_primitive);
     let class = bootstrap_class::COMPILED_METHOD;
-    let method = vm.heap.allocate_filled(class, format, size.div_ceil(8)).expect("memory");
-    let header = header | literals.len() as i64 | i64::MIN >> 3;
-    vm.heap.memory().store_unchecked(method, 0, Oop::small_integer(header));
-    for (index, literal) in literals.iter().enumerate() {
-        vm.heap.store(method, 1 + index, *literal);
-    }
-    vm.heap.bytes_mut(method)[first..].copy_from_slice(code);
-    method
+    method::make(&mut vm.heap, class, header, literals, code).expect("memory")
 }
 
 /// A chain of as many Arrays as `length` beyond the first, of which each is a forwarder to its copy where
@@ -66,9 +59,9 @@ fn answer(vm: &mut Vm, receiver: Oop) -> Oop {
     let name = vm.string_object(b"primitiveDeepest").expect("memory");
     let spec = vm.array_object(&[module, name]).expect("memory");
     // callPrimitive: 117; return false
-    let named = method(vm, 1 << 16, &[spec], &[0xF8, 117, 0, 0x5A]);
+    let named = method(vm, true, &[spec], &[0xF8, 117, 0, 0x5A]);
     // Below it a frame to return to, whose code returns the top.
-    let caller = method(vm, 0, &[receiver], &[0x20, 0x5C]);
+    let caller = method(vm, false, &[receiver], &[0x20, 0x5C]);
     let caller = vm.code_for(caller);
     vm.enter(caller, receiver, &[]);
     vm.push(receiver);

@@ -6,19 +6,19 @@ mod real_image;
 
 use rowel_bytecode::{Bytecode, BytecodeSet, decode};
 use rowel_interpreter::code::MethodCode;
-use rowel_interpreter::method::is_well_formed;
+use rowel_interpreter::method::{self, MethodHeader, is_well_formed};
 use rowel_interpreter::operation::{OPERATIONS, Operation as Op, Word, disassemble};
 use rowel_interpreter::translate::translate;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class};
 use rowel_objmem::image::HeapOptions;
-use rowel_objmem::{Format, Heap, Oop};
+use rowel_objmem::{Heap, Oop};
 
 /// A method to be translated.
 #[derive(Clone, Copy)]
 struct Method {
-    literals: i64,
-    temporaries: i64,
+    literals: usize,
+    temporaries: usize,
     is_large: bool,
     set: BytecodeSet,
 }
@@ -29,17 +29,10 @@ const PLAIN: Method =
 impl Method {
     fn translated(self, bytes: &[u8]) -> MethodCode {
         let mut heap = Heap::bootstrap(BootstrapOptions::default()).expect("memory");
-        let first = 8 * (1 + self.literals as usize);
-        let size = (first + bytes.len()) as u64;
-        let format = Format::COMPILED_METHOD.for_elements(size);
+        let header = MethodHeader::new(self.set, self.literals).with_temps(0, self.temporaries);
+        let header = header.with_large_frame(self.is_large);
         let class = bootstrap_class::COMPILED_METHOD;
-        let method = heap.allocate_filled(class, format, size.div_ceil(8)).expect("memory");
-        let mut header = self.literals | self.temporaries << 18 | i64::from(self.is_large) << 17;
-        if self.set == BytecodeSet::SistaV1 {
-            header |= i64::MIN >> 3;
-        }
-        heap.memory().store_unchecked(method, 0, Oop::small_integer(header));
-        heap.bytes_mut(method)[first..].copy_from_slice(bytes);
+        let method = method::make(&mut heap, class, header, &[], bytes).expect("memory");
         translate(heap.memory(), method)
     }
 
@@ -282,7 +275,7 @@ fn walk_at_random(
     random: &mut Random,
 ) -> usize {
     let words = code.words();
-    let (mut at, mut depth) = (0, method.temporaries);
+    let (mut at, mut depth) = (0, method.temporaries as i64);
     for step in 0..200 {
         let word = words[at];
         let operation = Op::from_number(word.op());

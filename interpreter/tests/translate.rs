@@ -1,20 +1,18 @@
 //! Translation of small methods of both sets, as listings.
 
+use rowel_interpreter::method::{self, BytecodeSet, MethodHeader};
 use rowel_interpreter::operation::disassemble;
 use rowel_interpreter::translate::translate;
+use rowel_objmem::Heap;
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class};
-use rowel_objmem::{Format, Heap, Oop};
 
 /// The listing of a method with a temporary and without literals whose bytecodes are `code`.
 fn listing(code: &[u8], sista: bool) -> String {
     let mut heap = Heap::bootstrap(BootstrapOptions::default()).expect("memory");
-    let format = Format::COMPILED_METHOD.for_elements(8 + code.len() as u64);
-    let slots = 1 + (code.len() as u64).div_ceil(8);
-    let method =
-        heap.allocate_filled(bootstrap_class::COMPILED_METHOD, format, slots).expect("memory");
-    let header = 1 << 18 | if sista { i64::MIN >> 3 } else { 0 };
-    heap.memory().store_unchecked(method, 0, Oop::small_integer(header));
-    heap.bytes_mut(method)[8..].copy_from_slice(code);
+    let set = if sista { BytecodeSet::SistaV1 } else { BytecodeSet::V3PlusClosures };
+    let header = MethodHeader::new(set, 0).with_temps(0, 1);
+    let method = method::make(&mut heap, bootstrap_class::COMPILED_METHOD, header, &[], code);
+    let method = method.expect("memory");
     disassemble(&translate(heap.memory(), method).words())
 }
 

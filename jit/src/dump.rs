@@ -141,10 +141,7 @@ impl Dumping {
 
 fn bytecode(vm: &Vm, code: CodeRef) -> String {
     let (memory, oop) = (vm.heap.memory(), code.get().method);
-    let set = match method::header(memory, oop).bytecode_set() {
-        method::BytecodeSet::SistaV1 => rowel_bytecode::BytecodeSet::SistaV1,
-        method::BytecodeSet::V3PlusClosures => rowel_bytecode::BytecodeSet::V3PlusClosures,
-    };
+    let set = method::header(memory, oop).bytecode_set();
     let (start, end) = (method::first_bytecode(memory, oop), memory.byte_size(oop) as usize);
     let bytes: Vec<u8> = (start..end).map(|at| memory.fetch_byte(oop, at)).collect();
     rowel_bytecode::disassemble(&bytes, set)

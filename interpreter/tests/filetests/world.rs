@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use rowel_bytecode::SPECIAL_SELECTORS;
+use rowel_interpreter::method::{self, BytecodeSet, MethodHeader};
 use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
 use rowel_jit::{Host, JitOptions, When};
@@ -313,25 +314,16 @@ impl World {
 
     fn compiled(&mut self, code: &Code, set: Set, bytes: &[u8], num_literals: usize) -> Oop {
         let temporaries = code.num_args + code.temporaries;
-        let mut header = (num_literals | temporaries << 18 | code.num_args << 24) as i64;
-        if code.primitive.is_some() {
-            header |= 1 << 16;
-        }
-        if code.is_large {
-            header |= 1 << 17;
-        }
-        if set == Set::SistaV1 {
-            header |= i64::MIN >> 3;
-        }
-        let size = 8 * (1 + num_literals as u64) + bytes.len() as u64;
-        let format = Format::COMPILED_METHOD.for_elements(size);
-        let heap = &mut self.vm.heap;
-        let made = heap.allocate_filled(own::COMPILED_METHOD, format, size.div_ceil(8));
-        let made = made.expect("memory");
-        heap.store(made, 0, Oop::small_integer(header));
-        let start = 8 * (1 + num_literals);
-        heap.bytes_mut(made)[start..start + bytes.len()].copy_from_slice(bytes);
-        made
+        let bytecodes = match set {
+            Set::SistaV1 => BytecodeSet::SistaV1,
+            Set::V3 => BytecodeSet::V3PlusClosures,
+        };
+        let header = MethodHeader::new(bytecodes, num_literals)
+            .with_temps(code.num_args, temporaries)
+            .with_primitive(code.primitive.is_some())
+            .with_large_frame(code.is_large);
+        let made = method::make(&mut self.vm.heap, own::COMPILED_METHOD, header, &[], bytes);
+        made.expect("memory")
     }
 
     /// A method dictionary of twice as many entries as needed.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use rowel_bytecode::SPECIAL_SELECTORS;
+use rowel_interpreter::method::{BytecodeSet, MethodHeader};
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::bootstrap::{BootstrapOptions, bootstrap_class as own};
 use rowel_objmem::layout::{class_index as spur, special};
@@ -352,11 +353,14 @@ impl Maker {
     /// A compiled method or block, with room for `more` literals.
     fn compiled(&mut self, code: &Compiled, more: usize) -> Oop {
         let num_literals = code.literals.len() + more;
-        let mut header = (num_literals | code.num_temps << 18 | code.num_args << 24) as i64;
-        header |= i64::from(code.primitive.is_some()) << 16 | i64::from(code.is_large) << 17;
-        if code.set == Set::SistaV1 {
-            header |= i64::MIN >> 3;
-        }
+        let set = match code.set {
+            Set::SistaV1 => BytecodeSet::SistaV1,
+            Set::V3 => BytecodeSet::V3PlusClosures,
+        };
+        let header = MethodHeader::new(set, num_literals)
+            .with_temps(code.num_args, code.num_temps)
+            .with_primitive(code.primitive.is_some())
+            .with_large_frame(code.is_large);
         let start = 8 * (1 + num_literals);
         let size = (start + code.bytes.len()) as u64;
         let format = Format::COMPILED_METHOD.for_elements(size);
@@ -367,7 +371,7 @@ impl Maker {
         } else {
             self.old(own::COMPILED_METHOD, format, slots)
         };
-        self.vm.heap.store(made, 0, Oop::small_integer(header));
+        self.vm.heap.store(made, 0, header.oop());
         self.vm.heap.bytes_mut(made)[start..start + code.bytes.len()].copy_from_slice(&code.bytes);
         for (index, constant) in code.literals.iter().enumerate() {
             let literal = self.constant(constant, made);

@@ -10,7 +10,7 @@ use rowel_objmem::{ClassIndex, Format, Oop};
 use crate::context_access::clone_context;
 use crate::failure::Failure;
 use crate::layout::class;
-use crate::method::MethodHeader;
+use crate::method::{self, MethodHeader};
 use crate::primitive::{PrimitiveResult, Row, value};
 use crate::primitives::subject::{
     index_for_instances, instance_specification, integer_operand, is_context, slots_for,
@@ -152,22 +152,16 @@ fn uninitialized_pinned_new(vm: &mut Vm) -> PrimitiveResult {
 fn new_method(vm: &mut Vm) -> PrimitiveResult {
     let class = subject(vm, 2)?;
     let bytecodes = u64::try_from(integer_operand(vm, 1)?).map_err(|_| Failure::BadArgument)?;
-    let header = vm.stack_value(0);
-    let literals = MethodHeader::from_value(integer_operand(vm, 0)?).num_literals();
+    let header = MethodHeader::from_value(integer_operand(vm, 0)?);
     let (format, _) = instance_specification(&vm.heap, class).ok_or(Failure::BadReceiver)?;
     if format != Format::COMPILED_METHOD {
         return Err(Failure::BadReceiver);
     }
-    let bytes = bytecodes.saturating_add((1 + literals as u64) * WORD);
     let index = index_for_instances(&mut vm.heap, class)?;
-    let slots = slots_for(format, bytes);
-    let method = instantiate(vm, index, format.for_elements(bytes), slots, Place::Nursery)?;
-    let nil = vm.heap.nil();
-    vm.heap.store(method, 0, header);
-    for literal in 1..=literals {
-        vm.heap.store(method, literal, nil);
+    if bytecodes > MOST_SLOTS {
+        return Err(Failure::NoMemory);
     }
-    Ok(method)
+    method::allocate(&mut vm.heap, index, header, bytecodes).ok_or(Failure::NoMemory)
 }
 
 fn clone(vm: &mut Vm) -> PrimitiveResult {
