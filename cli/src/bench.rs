@@ -5,26 +5,24 @@
 //! benchmarks are, how they are run, or how reports look.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rowel_benches::measure::{Amount, Bench, Machine};
 use rowel_benches::report::{Report, json, svg, table};
 use rowel_benches::suite::{self, Benchmark};
 
-use crate::fetch;
+use crate::commands::{flag, path};
+use crate::{at, fetch, places, print};
 
 /// The variable that names the image.
 const IMAGE_VARIABLE: &str = "ROWEL_IMAGE";
 
 /// The command as clap knows it.
 pub fn command() -> Command {
-    let path = |name: &'static str, value: &'static str| {
-        let arg = Arg::new(name).long(name).value_name(value).value_hint(ValueHint::FilePath);
-        arg.value_parser(value_parser!(PathBuf))
-    };
+    let file = |name| path(name).long(name).value_name("FILE");
     let count = |name: &'static str, least: u64, default: &'static str| {
         let parser = value_parser!(u64).range(least..=100_000);
         Arg::new(name).long(name).value_name("N").value_parser(parser).default_value(default)
@@ -41,9 +39,9 @@ pub fn command() -> Command {
                 .action(ArgAction::Append)
                 .help("Benchmarks, or all of `macro` or `micro`; `micro/sieve` where both have one [default: macro]"),
         )
-        .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("List the benchmarks and leave"))
-        .arg(path("image", "FILE").help("A Cuis image [default: that in ROWEL_IMAGE, else the image that is brought along; with a peer the fetched one]"))
-        .arg(path("peer", "FILE").help("Another virtual machine's executable, to compare with"))
+        .arg(flag("list").help("List the benchmarks and leave"))
+        .arg(file("image").help("A Cuis image [default: that in ROWEL_IMAGE, else the image that is brought along; with a peer the fetched one]"))
+        .arg(file("peer").help("Another virtual machine's executable, to compare with"))
         .arg(
             Arg::new("peer-options")
                 .long("peer-options")
@@ -55,8 +53,8 @@ pub fn command() -> Command {
         .arg(count("turns", 1, "2").help("Processes of each machine for each benchmark"))
         .arg(count("warm-up", 0, "5").help("Iterations in each process before those that count"))
         .arg(count("iterations", 1, "10").help("Iterations in each process that count"))
-        .arg(path("json", "FILE").help("Write all times there too"))
-        .arg(path("svg", "FILE").help("Draw the time of each iteration, and the ratios, there"))
+        .arg(file("json").help("Write all times there too"))
+        .arg(file("svg").help("Draw the time of each iteration, and the ratios, there"))
 }
 
 /// Does what the command asks for.
@@ -68,39 +66,32 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, String> {
     let words: Vec<String> = arguments.get_many("names").into_iter().flatten().cloned().collect();
     let benchmarks = suite::select(&words)
         .map_err(|name| format!("{name}: no such benchmark; rowel bench --list lists them"))?;
-    let mut out = io::stdout();
     if arguments.get_flag("list") {
         let listed = if words.is_empty() { suite::all() } else { benchmarks };
-        return list(&mut out, &listed).map(|()| ExitCode::SUCCESS).map_err(stdout);
+        return print(list(&listed)).map(|()| ExitCode::SUCCESS);
     }
     let machines = machines(arguments)?;
     let mut files = Files::create(arguments)?;
     let bench = Bench::new(&machines, image(arguments)?.as_deref(), amount(arguments))
         .map_err(|error| error.to_string())?;
-    write!(out, "{}", table::head(&machines)).and_then(|()| out.flush()).map_err(stdout)?;
+    print(table::head(&machines))?;
     let mut rows = Vec::new();
     for benchmark in &benchmarks {
         let row = bench.run(benchmark).map_err(|error| format!("{benchmark}: {error}"))?;
-        write!(out, "{}", table::line(&row)).and_then(|()| out.flush()).map_err(stdout)?;
+        print(table::line(&row))?;
         rows.push(row);
     }
     let report = Report { machines, amount: amount(arguments), rows };
-    write!(out, "{}", table::foot(&report)).and_then(|()| out.flush()).map_err(stdout)?;
+    print(table::foot(&report))?;
     files.write(&report)?;
     let faults = report.faults();
     if faults.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(faults.join("\nrowel: ")) }
 }
 
-fn stdout(error: io::Error) -> String {
-    format!("stdout: {error}")
-}
-
-/// Lists benchmarks with what they do.
-fn list(out: &mut impl Write, benchmarks: &[Benchmark]) -> io::Result<()> {
-    for benchmark in benchmarks {
-        writeln!(out, "{benchmark:<24} {}", benchmark.title)?;
-    }
-    out.flush()
+/// Benchmarks with what they do.
+fn list(benchmarks: &[Benchmark]) -> String {
+    let line = |benchmark: &Benchmark| format!("{benchmark:<24} {}\n", benchmark.title);
+    benchmarks.iter().map(line).collect()
 }
 
 /// How much is to be run.
@@ -129,8 +120,8 @@ fn machines(arguments: &ArgMatches) -> Result<Vec<Machine>, String> {
 /// The image named, by the command line or the environment; else none, which is the one that is brought along,
 /// or, for a peer, the one in the cache.
 fn image(arguments: &ArgMatches) -> Result<Option<PathBuf>, String> {
-    let variable = std::env::var_os(IMAGE_VARIABLE).filter(|name| !name.is_empty());
-    let named = arguments.get_one::<PathBuf>("image").cloned().or(variable.map(PathBuf::from));
+    let named = arguments.get_one::<PathBuf>("image").cloned();
+    let named = named.or_else(|| places::named(IMAGE_VARIABLE));
     if let Some(path) = named {
         return if path.is_file() {
             Ok(Some(path))
@@ -158,8 +149,7 @@ impl Files {
         let mut files = Vec::new();
         for (name, form) in [("json", json::text as Form), ("svg", svg::text as Form)] {
             if let Some(path) = arguments.get_one::<PathBuf>(name) {
-                let file =
-                    File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let file = File::create(path).map_err(at(path))?;
                 files.push((path.clone(), file, form));
             }
         }
@@ -168,8 +158,7 @@ impl Files {
 
     fn write(&mut self, report: &Report) -> Result<(), String> {
         for (path, file, form) in &mut self.0 {
-            let written = file.write_all(form(report).as_bytes());
-            written.map_err(|error| format!("{}: {error}", path.display()))?;
+            file.write_all(form(report).as_bytes()).map_err(at(path))?;
         }
         Ok(())
     }

@@ -4,21 +4,21 @@
 //! Must not know: the formats of sources, nor what an image needs (`rowel-images`).
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgMatches, Command, ValueHint};
 use flate2::read::GzDecoder;
 use rowel_bytecode::BytecodeSet;
 use rowel_images::builder::{self, BuildOptions};
 use rowel_images::source::{self, PackageSource};
 
-use crate::embedded;
+use crate::commands::path;
+use crate::{at, embedded};
 
 /// What clap knows of it.
 pub fn command() -> Command {
-    let path = |name| Arg::new(name).value_parser(value_parser!(PathBuf));
     Command::new("build")
         .about("Build an image from Smalltalk sources, and the kernel unless they are one")
         .arg(
@@ -34,7 +34,6 @@ pub fn command() -> Command {
                 .long("output")
                 .required(true)
                 .value_name("IMAGE")
-                .value_hint(ValueHint::FilePath)
                 .help("The image file to write"),
         )
         .arg(
@@ -74,7 +73,7 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, String> {
             return Err(format!("the image was not built: {count} error{s}"));
         }
     };
-    write(&image, output)?;
+    image.write(output).map_err(at(output))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,8 +87,4 @@ fn kernel() -> Result<Vec<PackageSource>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     tar::Archive::new(GzDecoder::new(embedded::KERNEL)).unpack(folder.path())?;
     Ok(source::read(folder.path())?)
-}
-
-fn write(image: &builder::BuiltImage, output: &Path) -> Result<(), String> {
-    image.write(output).map_err(|error| format!("{}: {error}", output.display()))
 }

@@ -123,12 +123,7 @@ pub fn command() -> Command {
                         .value_parser(PossibleValuesParser::new(["cuis"]))
                         .help("Which image"),
                 )
-                .arg(
-                    Arg::new("force")
-                        .long("force")
-                        .action(ArgAction::SetTrue)
-                        .help("Download it even if the cache holds a file of that name"),
-                ),
+                .arg(flag("force").help("Download it even if the cache holds a file of that name")),
         )
         .subcommand(Command::new("demo").about(
             "Run a short programme in the public Cuis image, fetched if need be, and print what it says",
@@ -144,30 +139,38 @@ pub fn command() -> Command {
         .subcommand(Command::new("man").about("Print the man page"))
 }
 
+/// An option without a value: `--name`.
+pub fn flag(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+/// The path of a file.
+pub fn path(name: &'static str) -> Arg {
+    Arg::new(name).value_hint(ValueHint::FilePath).value_parser(value_parser!(PathBuf))
+}
+
+/// All words from here on, whether or not they look like options.
+pub fn words() -> Arg {
+    Arg::new("words")
+        .num_args(0..)
+        .trailing_var_arg(true)
+        .allow_hyphen_values(true)
+        .value_hint(ValueHint::FilePath)
+        .value_parser(value_parser!(OsString))
+}
+
 /// `rowel run`, whose words are read by the option grammar.
 fn run_command() -> Command {
     Command::new("run")
         .about("Run an image or a script, or read expressions, as `rowel` without a command does")
         .disable_help_flag(true)
         .after_help(sections_as_text())
-        .arg(
-            Arg::new("words")
-                .num_args(0..)
-                .trailing_var_arg(true)
-                .allow_hyphen_values(true)
-                .value_hint(ValueHint::FilePath)
-                .value_parser(value_parser!(OsString))
-                .help("VM options, the image or script, and its arguments"),
-        )
+        .arg(words().help("VM options, the image or script, and its arguments"))
 }
 
 /// `rowel image`: looking at an image file without running it.
 fn image_command() -> Command {
-    let file = Arg::new("file")
-        .required(true)
-        .value_hint(ValueHint::FilePath)
-        .value_parser(value_parser!(PathBuf))
-        .help("The image file");
+    let file = path("file").required(true).help("The image file");
     Command::new("image")
         .about("Look at an image file without running it")
         .subcommand_required(true)
@@ -176,16 +179,18 @@ fn image_command() -> Command {
         .subcommand(Command::new("check").about("Check every object of the image").arg(file))
 }
 
-/// Writes the completion script for `shell`.
-pub fn write_completions(shell: Shell, out: &mut impl Write) {
-    clap_complete::generate(shell, &mut command(), "rowel", out);
+/// The completion script for `shell`.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "rowel", &mut script);
+    script
 }
 
-/// Writes the man page in roff.
+/// The man page in roff.
 ///
 /// # Errors
-/// When `out` cannot be written.
-pub fn write_man(out: &mut impl Write) -> io::Result<()> {
+/// When clap cannot write it.
+pub fn man_page() -> io::Result<String> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command().after_help("")).render(&mut page)?;
     for (title, rows) in sections() {
@@ -195,9 +200,8 @@ pub fn write_man(out: &mut impl Write) -> io::Result<()> {
         }
     }
     // The generator refers to a page for each subcommand; this is the only page there is.
-    let page =
-        String::from_utf8_lossy(&page).replace("\nrowel\\-", "\nrowel ").replace("(1)\n", "\n");
-    out.write_all(page.as_bytes())
+    let page = String::from_utf8_lossy(&page);
+    Ok(page.replace("\nrowel\\-", "\nrowel ").replace("(1)\n", "\n"))
 }
 
 #[cfg(test)]
@@ -214,16 +218,13 @@ mod tests {
 
     #[test]
     fn man_page_and_completions_name_the_subcommands() {
-        let mut page = Vec::new();
-        write_man(&mut page).unwrap();
-        let page = String::from_utf8(page).unwrap();
+        let page = man_page().unwrap();
         for part in
             ["\nrowel fetch\n", ".SH VM OPTIONS\n", "\\-eden, \\-edenSize SIZE", ".SH SIGNALS"]
         {
             assert!(page.contains(part), "{part}");
         }
-        let mut script = Vec::new();
-        write_completions(Shell::Bash, &mut script);
+        let script = completions(Shell::Bash);
         assert!(String::from_utf8(script).unwrap().contains("completions"));
     }
 }

@@ -13,6 +13,8 @@ use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use crate::places;
+
 /// What is asked of the package client.
 const PACKAGE: &str = "claude-smalltalk==1.2.2";
 /// The image's name within the package.
@@ -63,17 +65,9 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> FetchError {
     move |error| FetchError::Io { path, error }
 }
 
-/// The cache directory: `$ROWEL_CACHE`, or `rowel` in the XDG cache directory.
-pub fn cache_directory() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("ROWEL_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("rowel")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache").join("rowel")))
-}
-
 /// Where the fetched Cuis image is, whether or not it has been fetched.
 pub fn cached_cuis() -> Option<PathBuf> {
-    cache_directory().map(|directory| directory.join(CACHED_NAME))
+    places::cache().map(|directory| directory.join(CACHED_NAME))
 }
 
 /// Fetches the Cuis image into the cache and answers its path; a good one that is there is kept.
@@ -82,7 +76,7 @@ pub fn cached_cuis() -> Option<PathBuf> {
 /// See [`FetchError`]. The cache is changed only when all went well. A cached file that differs
 /// from the public one is replaced only with `force`.
 pub fn cuis(force: bool) -> Result<PathBuf, FetchError> {
-    let directory = cache_directory().ok_or(FetchError::NoCache)?;
+    let directory = places::cache().ok_or(FetchError::NoCache)?;
     fs::create_dir_all(&directory).map_err(at(&directory))?;
     let target = directory.join(CACHED_NAME);
     if !force && target.exists() {

@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgMatches, Command};
 use rowel_jit::{Dump, Parts, Stream, When};
 
+use crate::commands::{flag, path, words};
 use crate::options::{self, Config, Request};
 
 /// The parts of a dump: option, help.
@@ -21,14 +22,7 @@ const PARTS: [(&str, &str); 4] = [
 
 /// `rowel jit` as clap knows it.
 pub fn command() -> Command {
-    let words = Arg::new("words")
-        .num_args(0..)
-        .trailing_var_arg(true)
-        .allow_hyphen_values(true)
-        .value_hint(ValueHint::FilePath)
-        .value_parser(value_parser!(OsString));
-    let parts =
-        PARTS.map(|(name, help)| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help));
+    let parts = PARTS.map(|(name, help)| flag(name).help(help));
     Command::new("jit")
         .about("Run an image, or compile a method of it, and show native code")
         .subcommand_required(true)
@@ -37,7 +31,7 @@ pub fn command() -> Command {
             Command::new("stats")
                 .about("Run an image as `rowel` does, with native code, and print figures of each unit in the end")
                 .disable_help_flag(true)
-                .arg(words.clone().help("VM options, the image, and the image's arguments")),
+                .arg(words().help("VM options, the image, and the image's arguments")),
         )
         .subcommand(
             Command::new("dump")
@@ -48,15 +42,9 @@ pub fn command() -> Command {
                      Without options all parts are printed.",
                 )
                 .args(parts)
-                .arg(
-                    Arg::new("image")
-                        .required(true)
-                        .value_hint(ValueHint::FilePath)
-                        .value_parser(value_parser!(PathBuf))
-                        .help("The image"),
-                )
+                .arg(path("image").required(true).help("The image"))
                 .arg(Arg::new("method").required(true).help("The method, as Class>>selector"))
-                .arg(words.help("Arguments of the image")),
+                .arg(words().help("Arguments of the image")),
         )
 }
 

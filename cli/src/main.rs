@@ -15,6 +15,7 @@ mod image;
 mod jit;
 mod metrics;
 mod options;
+mod places;
 mod repl;
 mod run;
 mod signals;
@@ -26,7 +27,7 @@ use clap_complete::Shell;
 use options::{Config, OptionError, Request};
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -48,12 +49,24 @@ fn fail(message: impl std::fmt::Display) -> ExitCode {
     ExitCode::from(1)
 }
 
-/// The exit code for having written an answer to stdout.
-fn written(result: io::Result<()>) -> ExitCode {
-    match result.and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(format_args!("stdout: {error}")),
-    }
+/// Prints `text` on stdout, where it is seen at once.
+///
+/// # Errors
+/// A message for people when that cannot be.
+fn print(text: impl AsRef<[u8]>) -> Result<(), String> {
+    let mut out = io::stdout();
+    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
+    written.map_err(|error| format!("stdout: {error}"))
+}
+
+/// The exit code for answering `text` on stdout.
+fn answer(text: impl AsRef<[u8]>) -> ExitCode {
+    print(text).map_or_else(fail, |()| ExitCode::SUCCESS)
+}
+
+/// Puts the path at which it happened before an error.
+fn at<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> String {
+    move |error| format!("{}: {error}", path.display())
 }
 
 /// Whether the first word after the command is a wish for help.
@@ -83,8 +96,8 @@ fn on_embedded(words: &[OsString]) -> ExitCode {
 /// `rowel` in place of another VM.
 fn requested(request: Result<Request, OptionError>) -> ExitCode {
     match request {
-        Ok(Request::Help) => written(write!(io::stdout(), "{}", commands::command().render_help())),
-        Ok(Request::Version) => written(writeln!(io::stdout(), "{}", commands::VERSION)),
+        Ok(Request::Help) => answer(commands::command().render_help().to_string()),
+        Ok(Request::Version) => answer(format!("{}\n", commands::VERSION)),
         Ok(Request::Run(config)) => run_image(&config),
         Err(error) => fail(format_args!("{error}\nrowel --help lists what there is")),
     }
@@ -106,11 +119,7 @@ fn subcommand() -> ExitCode {
         Some(("fetch", arguments)) => fetch_cuis(arguments),
         Some(("image", arguments)) => look_at_image(arguments),
         Some(("completions", arguments)) => match arguments.get_one::<Shell>("shell") {
-            Some(&shell) => {
-                let mut script = Vec::new();
-                commands::write_completions(shell, &mut script);
-                written(io::stdout().write_all(&script))
-            }
+            Some(&shell) => answer(commands::completions(shell)),
             None => fail("no shell was named"),
         },
         Some(("jit", arguments)) => match arguments.subcommand() {
@@ -120,12 +129,9 @@ fn subcommand() -> ExitCode {
         Some(("top", arguments)) => top::run(arguments).unwrap_or_else(fail),
         Some(("build", arguments)) => build::run(arguments).unwrap_or_else(fail),
         Some(("bench", arguments)) => bench::run(arguments).unwrap_or_else(fail),
-        Some(("demo", _)) => match demo::run() {
-            Ok(text) => written(write!(io::stdout(), "{text}")),
-            Err(error) => fail(error),
-        },
+        Some(("demo", _)) => demo::run().map_or_else(fail, answer),
         Some(("new", arguments)) => smalltalk::new_project(arguments),
-        Some(("man", _)) => written(commands::write_man(&mut io::stdout())),
+        Some(("man", _)) => commands::man_page().map_or_else(fail, answer),
         _ => fail("rowel --help lists the commands"),
     }
 }
@@ -133,7 +139,7 @@ fn subcommand() -> ExitCode {
 /// `rowel fetch cuis`.
 fn fetch_cuis(arguments: &ArgMatches) -> ExitCode {
     match fetch::cuis(arguments.get_flag("force")) {
-        Ok(path) => written(writeln!(io::stdout(), "{}", path.display())),
+        Ok(path) => answer(format!("{}\n", path.display())),
         Err(error) => fail(error),
     }
 }
@@ -170,26 +176,22 @@ fn run_image(config: &Config) -> ExitCode {
     if let Some(directory) = &config.working_directory
         && let Err(error) = std::env::set_current_dir(directory)
     {
-        return fail(format_args!("{}: {error}", directory.display()));
+        return fail(at(directory)(error));
     }
     // Scripts are for the image that is brought along.
     if let Some(file) = config.image.as_deref().filter(|file| smalltalk::is_script(file)) {
         let image_arguments = smalltalk::script_words(file, &config.image_arguments);
         let config = Config { image_arguments, ..config.clone() };
-        return run::run_embedded(&config).unwrap_or_else(fail);
+        return run::run(None, &config).unwrap_or_else(fail);
     }
-    let ended = find_image(config).and_then(|image| match image {
-        Some(image) => run::run(&image, config),
-        None => run::run_embedded(config),
-    });
+    let ended = find_image(config).and_then(|image| run::run(image.as_deref(), config));
     ended.unwrap_or_else(fail)
 }
 
 /// The image named, by the command line or by `SQUEAK_IMAGE`, whose name may lack its `.image`; nothing for the one that
 /// is brought along.
 fn find_image(config: &Config) -> Result<Option<PathBuf>, String> {
-    let named = std::env::var_os("SQUEAK_IMAGE").filter(|name| !name.is_empty());
-    let named = config.image.clone().or(named.map(PathBuf::from));
+    let named = config.image.clone().or_else(|| places::named("SQUEAK_IMAGE"));
     let Some(path) = named.filter(|_| !config.embedded) else { return Ok(None) };
     let mut with_suffix = path.clone().into_os_string();
     with_suffix.push(".image");

@@ -1,9 +1,11 @@
 //! The option grammar of Cog on Unix and of the Pharo VM, which `rowel` stands in for.
 //!
-//! Owns the one table of options and the pure function from a command line to a [`Request`].
+//! Owns the pure function from a command line to a [`Request`]; the options are in the one [`table`].
 //! Must not know: files, the environment, the interpreter, or what an option is used for later.
 //! Facts come from Cog's `platforms/unix` (the main module, the X11 display module) and from the
 //! Pharo VM's `src/parameters`.
+
+mod table;
 
 use rowel_jit::{Dump, Parts, Stream, When};
 use std::ffi::{OsStr, OsString};
@@ -11,210 +13,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// How many further words an option takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Arity {
-    /// A flag.
-    None,
-    /// One value: the next word, or behind an equals sign.
-    One,
-    /// Two values, in the next two words.
-    Two,
-    /// A flag that may carry a value behind an equals sign.
-    MaybeEquals,
-}
-
-/// What an option does here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    /// Accepted so that launchers work; no effect beyond what the image sees of it.
-    Accepted,
-    Help,
-    Version,
-    Eden,
-    MaxOldSpace,
-    StackPages,
-    ExternalSemaphores,
-    WorkingDirectory,
-    Interactive,
-    LogLevel,
-    MaxFrames,
-    LeakCheck,
-    StressScavenge,
-    Jit,
-    JitLog,
-    PerfMap,
-    JitDump,
-    JitStats,
-    DumpMethod,
-    CodeSize,
-    Metrics,
-}
-
-impl Meaning {
-    /// What stands for its value in the help, and what it does; `None` for what has no meaning here.
-    fn help(self) -> Option<(&'static str, &'static str)> {
-        Some(match self {
-            Accepted => return None,
-            Meaning::Help => ("", "Print this help"),
-            Meaning::Version => ("", "Print the version"),
-            Meaning::Eden => (
-                "SIZE",
-                "Size of eden, where new objects are made (512k to 4g); it grows where much survives, but not with this",
-            ),
-            Meaning::MaxOldSpace => {
-                ("SIZE", "Upper limit of the old objects, the image included; 0 for none")
-            }
-            Meaning::StackPages => ("N", "Pages of the stack, 32 kB each (4 to 1024)"),
-            Meaning::ExternalSemaphores => {
-                ("N", "Size of the table of external semaphores, for the image to ask (1 to 65535)")
-            }
-            Meaning::WorkingDirectory => ("DIR", "Change to this directory first"),
-            Meaning::Interactive => ("", "Handed on to the image as its first argument"),
-            Meaning::LogLevel => {
-                ("LEVEL", "What is logged on stderr: 0 nothing to 5 all; 2, warnings, is usual")
-            }
-            Meaning::MaxFrames => ("N", "Frames to print of each stack"),
-            Meaning::LeakCheck => (
-                "BITS",
-                "Check the heap: 1 after full collections, 2 after scavenges, 3 after both",
-            ),
-            Meaning::Jit => (
-                "WHEN",
-                "Native code: on (for hot methods, as by default), always (for all that runs) or off",
-            ),
-            Meaning::CodeSize => ("SIZE", "Native code at most (1m to 1g; 32m is usual)"),
-            Meaning::JitLog => {
-                ("", "Tell on stderr what is compiled, what leaves, and how much it was")
-            }
-            Meaning::PerfMap => ("", "Tell perf(1) where native code is, in /tmp/perf-PID.map"),
-            Meaning::JitDump => {
-                ("[=DIR]", "Write DIR/jit-PID.dump, which perf-inject(1) takes names and code from")
-            }
-            Meaning::JitStats => (
-                "[=FILE]",
-                "Tell in the end what became of each unit of native code: a table on stderr, or JSON in FILE",
-            ),
-            Meaning::DumpMethod => (
-                "CLASS>>SELECTOR",
-                "Print the method on stderr when it is compiled: bytecode, operations, IR, machine code",
-            ),
-            Meaning::Metrics => (
-                "[=ADDRESS]",
-                "Tell of isolates by HTTP, for `rowel top` and Prometheus: at a socket file of its own, unix:FILE, :PORT or ADDRESS:PORT",
-            ),
-            Meaning::StressScavenge => ("", "Scavenge wherever that may happen: slow, for testing"),
-        })
-    }
-}
-
-use Arity::{MaybeEquals, None as Flag, One, Two};
-use Meaning::Accepted;
-
-/// Every option, without its dashes, in the order of the peers' help texts.
-const OPTIONS: &[(&str, Arity, Meaning)] = &[
-    // General
-    ("help", Flag, Meaning::Help),
-    ("h", Flag, Meaning::Help),
-    ("version", Flag, Meaning::Version),
-    ("V", Flag, Meaning::Version),
-    ("plugins", One, Accepted),
-    ("noevents", Flag, Accepted),
-    ("notimer", Flag, Accepted),
-    ("single", Flag, Accepted),
-    // Display and sound
-    ("vm", One, Accepted),
-    ("headless", Flag, Accepted),
-    ("nodisplay", Flag, Accepted),
-    ("nosound", Flag, Accepted),
-    ("nomixer", Flag, Accepted),
-    ("quartz", Flag, Accepted),
-    ("display", One, Accepted),
-    ("fullscreen", Flag, Accepted),
-    ("fullscreenDirect", Flag, Accepted),
-    ("title", One, Accepted),
-    ("notitle", Flag, Accepted),
-    ("iconic", Flag, Accepted),
-    ("lazy", Flag, Accepted),
-    ("xshm", Flag, Accepted),
-    ("xasync", Flag, Accepted),
-    ("swapbtn", Flag, Accepted),
-    ("mapdelbs", Flag, Accepted),
-    ("optmod", One, Accepted),
-    ("cmdmod", One, Accepted),
-    ("nointl", Flag, Accepted),
-    ("compositioninput", Flag, Accepted),
-    ("xicfont", One, Accepted),
-    ("noxdnd", Flag, Accepted),
-    ("ldtoms", One, Accepted),
-    ("glxdebug", One, Accepted),
-    ("closequit", Flag, Accepted),
-    ("browserWindow", One, Accepted),
-    ("browserPipes", Two, Accepted),
-    ("sugarBundleId", One, Accepted),
-    ("sugarActivityId", One, Accepted),
-    // Memory
-    ("memory", One, Accepted),
-    ("mmap", One, Accepted),
-    ("maxoldspace", One, Meaning::MaxOldSpace),
-    ("maxOldSpaceSize", One, Meaning::MaxOldSpace),
-    ("eden", One, Meaning::Eden),
-    ("edenSize", One, Meaning::Eden),
-    ("minPermSpaceSize", One, Accepted),
-    ("codesize", One, Meaning::CodeSize),
-    ("codeSize", One, Meaning::CodeSize),
-    ("stackpages", One, Meaning::StackPages),
-    ("numextsems", One, Meaning::ExternalSemaphores),
-    ("leakcheck", One, Meaning::LeakCheck),
-    ("logscavenge", Flag, Accepted),
-    ("checkpluginwrites", Flag, Accepted),
-    ("avoidSearchingSegmentsWithPinnedObjects", Flag, Accepted),
-    // Encodings
-    ("encoding", One, Accepted),
-    ("pathenc", One, Accepted),
-    ("textenc", One, Accepted),
-    // Compiler and debugging
-    ("cogmaxlits", One, Accepted),
-    ("cogminjumps", One, Accepted),
-    ("trace", MaybeEquals, Accepted),
-    ("sendtrace", Flag, Accepted),
-    ("tracestores", Flag, Accepted),
-    ("breaksel", One, Accepted),
-    ("breakmnu", One, Accepted),
-    ("blockonerror", Flag, Accepted),
-    ("blockonwarn", Flag, Accepted),
-    ("exitonwarn", Flag, Accepted),
-    ("failonffiexception", Flag, Accepted),
-    ("nofailonffiexception", Flag, Accepted),
-    ("nohandlers", Flag, Accepted),
-    ("noheartbeat", Flag, Accepted),
-    ("pollpip", One, Accepted),
-    ("warnpid", Flag, Accepted),
-    ("timephases", Flag, Accepted),
-    ("reportheadroom", Flag, Accepted),
-    ("rh", Flag, Accepted),
-    // Pharo VM
-    ("interactive", Flag, Meaning::Interactive),
-    ("worker", Flag, Accepted),
-    ("logLevel", One, Meaning::LogLevel),
-    ("maxFramesToLog", One, Meaning::MaxFrames),
-    ("workingDirectory", One, Meaning::WorkingDirectory),
-    // Only here
-    ("stress-scavenge", Flag, Meaning::StressScavenge),
-    ("jit", One, Meaning::Jit),
-    ("jit-log", Flag, Meaning::JitLog),
-    ("perf-map", Flag, Meaning::PerfMap),
-    ("jitdump", MaybeEquals, Meaning::JitDump),
-    ("jit-stats", MaybeEquals, Meaning::JitStats),
-    ("jit-dump", One, Meaning::DumpMethod),
-    ("metrics", MaybeEquals, Meaning::Metrics),
-];
+pub use table::described;
+use table::{Meaning, find};
 
 /// What the image sees where the user has not said it.
 const NO_DISPLAY: &str = "-vm-display-null";
-
-/// Beginnings of options whose rest is free: driver names, and what the macOS Finder adds.
-const PREFIXES: &[&str] = &["vm-display-", "vm-sound-", "psn_"];
 
 /// What a command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -364,26 +167,6 @@ fn option_name(word: &OsStr) -> Option<&str> {
     })
 }
 
-/// The meaning of an option, the value attached to it, and how many further words it takes.
-fn find(name: &str) -> Option<(Meaning, Option<&str>, usize)> {
-    if PREFIXES.iter().any(|prefix| name.len() > prefix.len() && name.starts_with(prefix)) {
-        return Some((Accepted, None, 0));
-    }
-    let (bare, attached) = match name.split_once('=') {
-        Some((bare, value)) => (bare, Some(value)),
-        None => (name, None),
-    };
-    let &(_, arity, meaning) = OPTIONS.iter().find(|row| row.0 == bare)?;
-    match (arity, attached) {
-        (Arity::None, None) => Some((meaning, None, 0)),
-        (Arity::MaybeEquals, _) => Some((meaning, attached, 0)),
-        (Arity::One, None) => Some((meaning, None, 1)),
-        (Arity::One, Some(_)) => Some((meaning, attached, 0)),
-        (Arity::Two, None) => Some((meaning, None, 2)),
-        (Arity::None | Arity::Two, Some(_)) => None,
-    }
-}
-
 /// Notes in `config` what an option with a meaning says.
 fn apply(
     config: &mut Config,
@@ -445,24 +228,6 @@ fn apply(
     Ok(())
 }
 
-/// The options that mean something here, with their values: one entry an option, names first.
-pub fn described() -> Vec<(String, &'static str)> {
-    let mut rows: Vec<(Meaning, Vec<&str>)> = Vec::new();
-    for &(name, _, meaning) in OPTIONS {
-        match rows.iter_mut().find(|row| row.0 == meaning) {
-            Some(row) => row.1.push(name),
-            None => rows.push((meaning, vec![name])),
-        }
-    }
-    let describe = |(meaning, names): (Meaning, Vec<&str>)| {
-        let (value, text) = meaning.help()?;
-        let names = names.iter().map(|name| format!("-{name}")).collect::<Vec<_>>().join(", ");
-        let gap = if value.is_empty() || value.starts_with('[') { "" } else { " " };
-        Some((format!("{names}{gap}{value}"), text))
-    };
-    rows.into_iter().filter_map(describe).collect()
-}
-
 /// A decimal number; with `scaled`, one that may end in k, m or g of either case (powers of 1024).
 fn parse_number(text: &OsStr, scaled: bool) -> Option<u64> {
     let text = text.to_str()?;
@@ -481,6 +246,7 @@ fn parse_number(text: &OsStr, scaled: bool) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::table::{Arity, OPTIONS};
     use super::*;
 
     fn words(line: &str) -> Vec<OsString> {
@@ -491,13 +257,6 @@ mod tests {
         match parse(words(line)) {
             Ok(Request::Run(config)) => *config,
             other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn names_are_unique() {
-        for (index, row) in OPTIONS.iter().enumerate() {
-            assert!(OPTIONS[index + 1..].iter().all(|other| other.0 != row.0), "{}", row.0);
         }
     }
 
@@ -576,14 +335,6 @@ mod tests {
             let line = format!("-eden {bad} a.image");
             assert!(matches!(refused(&line), OptionError::BadNumber(..)), "{bad}");
         }
-    }
-
-    #[test]
-    fn what_means_something_is_described() {
-        let described = described();
-        let eden = described.iter().find(|row| row.0.starts_with("-eden, -edenSize SIZE"));
-        assert!(eden.is_some(), "{described:?}");
-        assert!(described.iter().all(|row| !row.0.contains("nosound")));
     }
 
     #[test]

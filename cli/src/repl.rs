@@ -33,6 +33,8 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Editor, Helper};
 
+use crate::places;
+
 /// The module.
 pub const MODULE: Module = Module {
     name: "ReplPlugin",
@@ -46,8 +48,6 @@ pub const MODULE: Module = Module {
 
 /// How many expressions the history keeps.
 const HISTORY: usize = 2_000;
-/// The environment variable that names the folder of what programs remember, and where that is otherwise.
-const STATE: (&str, &str) = ("XDG_STATE_HOME", ".local/state");
 
 /// Names of globals, and selectors.
 type Words = Arc<Mutex<BTreeSet<String>>>;
@@ -195,9 +195,7 @@ fn editor(words: Words) -> rustyline::Result<Editor<Assistant, FileHistory>> {
 
 /// Where the history is kept.
 fn history_file() -> Option<PathBuf> {
-    let named = std::env::var_os(STATE.0).filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let folder = named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(STATE.1)))?;
-    Some(folder.join("rowel/history"))
+    Some(places::state()?.join("history"))
 }
 
 /// Put an expression into the history. It is not worth an error when that cannot be kept.

@@ -4,6 +4,7 @@
 //! how options are spelled, nor what signals mean (`signals`) or how a breakdown is told
 //! (`crash_report`).
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
-use crate::{crash_report, embedded, metrics, repl, signals};
+use crate::{at, crash_report, embedded, metrics, repl, signals};
 
 /// How long isolates may take to end when the image has.
 const LONGEST_END: Duration = Duration::from_secs(2);
@@ -30,28 +31,17 @@ const EDEN_GROWTH: u64 = 4;
 /// An image may ask for an eden of this size.
 const EDEN_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=256 << 20;
 
-/// Run the image at `path` until it quits.
+/// Run the image at `path`, or the one that the command brings along, until it quits.
 ///
 /// # Errors
 /// A message for people when it cannot be opened, or cannot go on.
-pub fn run(path: &Path, config: &Config) -> Result<ExitCode, String> {
-    let vm = open(path, config).map_err(|error| format!("{}: {error}", path.display()))?;
-    run_vm(vm, path, config)
-}
-
-/// Run the image that the command brings along until it quits.
-///
-/// # Errors
-/// A message for people when it cannot be opened, or cannot go on.
-pub fn run_embedded(config: &Config) -> Result<ExitCode, String> {
-    let path = Path::new(embedded::NAME);
-    let vm = open_embedded(config).map_err(|error| format!("the embedded image: {error}"))?;
-    run_vm(vm, path, config)
+pub fn run(path: Option<&Path>, config: &Config) -> Result<ExitCode, String> {
+    let vm = open(path, config)?;
+    run_vm(vm, path.unwrap_or(Path::new(embedded::NAME)), config)
 }
 
 /// Run a VM that is ready to be resumed; `path` names its image.
 fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> {
-    let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let process = std::process::id();
     let mut options = jit_options(config);
     if options.when == When::Off && options.shows_something() {
@@ -63,7 +53,7 @@ fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> 
             tracing::info!("{error}: all code is interpreted");
             options.when = When::Off;
         }
-        outcome => outcome.map_err(|error| at(&error))?,
+        outcome => outcome.map_err(at(path))?,
     }
     let spawner = Spawner::new();
     let isolate = spawner.adopt(&mut vm, None, &isolate_settings(path, &options));
@@ -73,7 +63,7 @@ fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> 
         None => None,
     };
     let end = crash_report::guarded(|| -> Result<i32, String> {
-        vm.resume_image().map_err(|error| at(&error))?;
+        vm.resume_image().map_err(at(path))?;
         Ok(vm.run())
     });
     repl::leave_terminal(&mut vm);
@@ -88,12 +78,12 @@ fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> 
         Ok(code) => {
             rowel_plugins::flush_files(&mut vm);
             if let (Some(why), Ok(_)) = (&ended_by_others, &code) {
-                eprintln!("rowel: {}", at(why));
+                eprintln!("rowel: {}", at(path)(why));
             }
             // What the system sees are the low eight bits.
             code.map(|code| ExitCode::from(code as u8))
         }
-        Err(breakdown) => Err(at(&crash_report::report(&mut vm, &breakdown))),
+        Err(breakdown) => Err(at(path)(crash_report::report(&mut vm, &breakdown))),
     };
     // A process that the image has forked has none, whatever is noted.
     if std::process::id() == process {
@@ -130,34 +120,33 @@ fn isolate_settings(path: &Path, options: &JitOptions) -> Settings {
 /// # Errors
 /// A message for people when the image cannot be opened, or native code not be made.
 pub fn compile_cold(path: Option<&Path>, config: &Config, method: &str) -> Result<bool, String> {
-    let name = path.unwrap_or(Path::new(embedded::NAME)).display();
-    let vm = path.map_or_else(|| open_embedded(config), |path| open(path, config));
-    let mut vm = vm.map_err(|error| format!("{name}: {error}"))?;
+    let mut vm = open(path, config)?;
     Tiered::compile_cold(&mut vm, &jit_options(config), method)
-        .map_err(|error| format!("{name}: {error}"))
+        .map_err(at(path.unwrap_or(Path::new(embedded::NAME))))
 }
 
-/// A VM with the image at `path`, ready to be resumed.
-fn open(path: &Path, config: &Config) -> Result<Vm, String> {
-    let absolute = path.canonicalize().map_err(|error| error.to_string())?;
-    let header = read_header(&absolute).map_err(|error| error.to_string())?;
-    let sizes = sizes(config, &header)?;
-    let mut vm = Vm::open(&absolute, &sizes).map_err(|error| error.to_string())?;
+/// A VM with the image at `path`, or with the embedded one, ready to be resumed.
+fn open(path: Option<&Path>, config: &Config) -> Result<Vm, String> {
+    let vm = match path {
+        Some(path) => open_file(path, config).map_err(at(path)),
+        None => open_embedded(config).map_err(|error| format!("the embedded image: {error}")),
+    };
+    let mut vm = vm?;
     prepare(&mut vm, config);
     Ok(vm)
 }
 
-/// A VM with the embedded image, ready to be resumed.
-fn open_embedded(config: &Config) -> Result<Vm, String> {
+fn open_file(path: &Path, config: &Config) -> Result<Vm, Box<dyn Error>> {
+    let absolute = path.canonicalize()?;
+    let header = read_header(&absolute)?;
+    Ok(Vm::open(&absolute, &sizes(config, &header)?)?)
+}
+
+fn open_embedded(config: &Config) -> Result<Vm, Box<dyn Error>> {
     let start = embedded::IMAGE.0;
-    let header =
-        ImageHeader::parse(start, start.len() as u64).map_err(|error| error.to_string())?;
-    let sizes = sizes(config, &header)?;
+    let header = ImageHeader::parse(start, start.len() as u64)?;
     let path = std::env::current_dir().unwrap_or_default().join(embedded::NAME);
-    let mut vm =
-        Vm::open_embedded(embedded::IMAGE, &path, &sizes).map_err(|error| error.to_string())?;
-    prepare(&mut vm, config);
-    Ok(vm)
+    Ok(Vm::open_embedded(embedded::IMAGE, &path, &sizes(config, &header)?)?)
 }
 
 fn jit_options(config: &Config) -> JitOptions {

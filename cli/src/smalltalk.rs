@@ -6,14 +6,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
-use crate::fail;
+use crate::commands::path;
+use crate::{answer, fail};
 
 /// What a script begins with that the system can start.
 const INTERPRETER_LINE: &[u8] = b"#!";
@@ -46,10 +47,9 @@ pub fn test_command() -> Command {
         .about("Load the packages in a folder and run their tests")
         .override_usage("rowel test [VM options, with two dashes] [DIR] [PATTERN …]")
         .arg(
-            Arg::new("folder")
+            path("folder")
                 .value_name("DIR")
                 .value_hint(ValueHint::DirPath)
-                .value_parser(value_parser!(PathBuf))
                 .help("Where Tonel packages or chunk files are [default: the current folder]"),
         )
         .arg(
@@ -127,12 +127,9 @@ pub fn new_project(arguments: &ArgMatches) -> ExitCode {
     };
     let path = Path::new(name);
     match make_project(path) {
-        Ok(()) => {
-            let text = format!(
-                "{name} is there. In it:\n\n    rowel main.st      runs the script\n    rowel test         runs the tests\n"
-            );
-            crate::written(io::stdout().write_all(text.as_bytes()))
-        }
+        Ok(()) => answer(format!(
+            "{name} is there. In it:\n\n    rowel main.st      runs the script\n    rowel test         runs the tests\n"
+        )),
         Err(error) => fail(format_args!("{name}: {error}")),
     }
 }

@@ -5,14 +5,16 @@
 
 mod table;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use rowel_isolates::seeing::{Address, client};
 use serde_json::Value;
+
+use crate::commands::flag;
 
 /// Where a terminal's cursor goes before each table, and what is there then.
 const CLEAR: &str = "\x1b[H\x1b[J";
@@ -21,7 +23,6 @@ const EVERY: std::ops::RangeInclusive<f64> = 0.05..=3600.0;
 
 /// The command as clap knows it.
 pub fn command() -> Command {
-    let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
     Command::new("top")
         .about("Show the isolates of a process that was started with --metrics")
         .arg(
@@ -87,10 +88,7 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, String> {
             let table = table::text(&now, before.as_ref(), order);
             if clears { format!("{CLEAR}{}", clipped(&table)) } else { table }
         };
-        let mut out = io::stdout();
-        out.write_all(shown.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|error| format!("stdout: {error}"))?;
+        crate::print(shown)?;
         if once {
             return Ok(ExitCode::SUCCESS);
         }
