@@ -243,6 +243,8 @@ struct Compiler<'c> {
     serials: u32,
     /// Whether nothing is inlined just now.
     only_calls: bool,
+    /// Literals and classes that values are for sure.
+    objects: Vec<(Value, Oop)>,
     /// Signatures of functions that answer a word, by number of parameters.
     signatures: BTreeMap<usize, SigRef>,
 }
@@ -285,6 +287,7 @@ impl<'c> Compiler<'c> {
             inlined: 0,
             serials: 0,
             only_calls: false,
+            objects: Vec::new(),
             signatures: BTreeMap::new(),
         }
     }
