@@ -369,6 +369,12 @@ impl<'c> Compiler<'c> {
                 frame.receiver = oop(&arguments[0]);
                 frame.slots = arguments[1..].iter().map(oop).collect();
                 frame.slots.resize(temps.max(frame.slots.len()), Slot::new(Def::Nil));
+                if let (true, Some(last)) =
+                    (unit.code.get().wants_failure_code, frame.slots.last_mut())
+                {
+                    // Why the primitive has failed is in the frame already.
+                    *last = Slot::IN_FRAME;
+                }
                 self.state.frames.push(frame);
             }
             EntryKind::Block => {

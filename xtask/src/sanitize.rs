@@ -65,7 +65,7 @@ fn thread(root: &Path, target: &Path) -> Result<(), String> {
         cargo.args(["--test", test]);
     }
     cargo.env("RUSTFLAGS", "-Zsanitizer=thread --cfg=rustix_use_libc");
-    cargo.env("ROWEL_PATIENCE", "1800");
+    cargo.env("ROWEL_PATIENCE", "1800").env("ROWEL_SANITIZED", "thread");
     run(cargo)
 }
 
