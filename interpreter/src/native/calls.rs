@@ -15,7 +15,7 @@ use crate::native::{BODY_TAG, EntryKind};
 use crate::operation::{Operation, Word, selector};
 use crate::primitives::instance_specification;
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
-use crate::steps::indexing::{element, put_element, size};
+use crate::steps::indexing::{element, put_element, replace, size};
 use crate::steps::native::Ran;
 use crate::vm::Vm;
 
@@ -309,6 +309,16 @@ impl Vm {
         receiver.is_pointer()
             && index.is_small_integer()
             && put_element(&self.heap, receiver, index.integer_value(), value, primitive)
+    }
+
+    /// Do what primitive 105 does with these operands, where that is simple; else nothing. Answers whether it was.
+    pub fn replace_from_native(&mut self, target: Oop, source: Oop, range: [Oop; 3]) -> bool {
+        let [Some(start), Some(stop), Some(first)] = range.map(Oop::as_integer) else {
+            return false;
+        };
+        target.is_pointer()
+            && source.is_pointer()
+            && replace(&self.heap, target, source, (start, stop, first))
     }
 
     /// How many elements `receiver` has, where it is an Array or of bytes.
