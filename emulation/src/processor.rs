@@ -23,7 +23,7 @@ const STACK_BYTES: usize = 32 << 20;
 const LEAST_STACK: u64 = 64 << 10;
 /// Registers that hold arguments.
 const ARGUMENTS: [Register; MOST_ARGUMENTS] =
-    [Register::X0, Register::X1, Register::X2, Register::X3, Register::X4];
+    [Register::X0, Register::X1, Register::X2, Register::X3, Register::X4, Register::X5];
 
 /// An emulated processor.
 pub struct Aarch64 {

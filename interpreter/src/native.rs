@@ -176,6 +176,10 @@ pub mod weight {
 /// Values that native code may note when it leaves.
 pub const MOST_NOTED: usize = 256;
 
+/// Tag of the address of native code, in the place of an oop, that is to be called because a primitive has failed.
+/// No oop has it.
+pub const BODY_TAG: u64 = rowel_objmem::oop::TAG_MASK;
+
 /// How many callers are looked at for one that has no native code.
 const SAMPLED_FRAMES: usize = 8;
 

@@ -73,6 +73,8 @@ pub mod number {
     pub const NEW_WITH_SIZE: u16 = 71;
     /// `Object>>identityHash`.
     pub const IDENTITY_HASH: u16 = 75;
+    /// `ArrayedCollection>>replaceFrom:to:with:startingAt:`.
+    pub const REPLACE: u16 = 105;
     /// `Object>>==`.
     pub const IDENTICAL: u16 = 110;
     /// `Character class>>value:`, `Integer>>asCharacter`.

@@ -1,11 +1,14 @@
 //! Isolates of a real image: they start, answer, fail and end without their neighbours' noticing.
 
+#[path = "support/patience.rs"]
+mod patience;
 #[path = "../../objmem/tests/support/real_image.rs"]
 mod support;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use patience::patience;
 use rowel_interpreter::vm::Vm;
 use rowel_isolates::message::NotAValue;
 use rowel_isolates::{
@@ -15,8 +18,6 @@ use rowel_isolates::{
 use rowel_objmem::ChildSizes;
 use rowel_objmem::image::HeapOptions;
 use support::real_image;
-
-const LONG: Duration = Duration::from_secs(120);
 
 /// The template of the real image, if there is one.
 fn template() -> Option<&'static Template> {
@@ -30,7 +31,7 @@ fn source(spawner: &Spawner, template: &Template, source: &str, settings: Settin
 }
 
 fn outcome(isolate: &Isolate) -> Outcome {
-    isolate.wait_for(LONG).expect("an end")
+    isolate.wait_for(patience()).expect("an end")
 }
 
 /// Its answer, when it has ended well.
@@ -266,7 +267,7 @@ fn links_and_monitors_tell_of_ends() {
     let monitor = spawner.monitor(one.id());
     let tell_three = spawner.monitor_for(three.id(), two.id());
     one.kill();
-    let notice = monitor.recv_timeout(LONG).expect("a notice");
+    let notice = monitor.recv_timeout(patience()).expect("a notice");
     assert_eq!((notice.isolate, notice.reason), (one.id(), ExitReason::Killed));
     let linked = ExitReason::Linked(one.id(), Box::new(ExitReason::Killed));
     assert_eq!(outcome(&two).reason, linked);
@@ -282,7 +283,7 @@ fn links_and_monitors_tell_of_ends() {
     monitors.sort();
     assert_eq!(monitors, [None, Some(tell_three)]);
     assert!(three.is_alive());
-    let gone = spawner.monitor(one.id()).recv_timeout(LONG).expect("a notice");
+    let gone = spawner.monitor(one.id()).recv_timeout(patience()).expect("a notice");
     assert_eq!(gone.reason, ExitReason::Gone);
     // A good end does not pull others along.
     let (four, five) = (waiting(), source(&spawner, template, "3", Settings::default()));
@@ -307,7 +308,7 @@ fn no_end_is_missed_by_those_who_are_told_from_the_start() {
     assert_eq!(outcome(&child).reason, ExitReason::Quit(3));
     let linked = ExitReason::Linked(child.id(), Box::new(ExitReason::Quit(3)));
     assert_eq!(outcome(&parent).reason, linked);
-    let deadline = Instant::now() + LONG;
+    let deadline = Instant::now() + patience();
     let notice = loop {
         if let Some(notice) = watcher.next_notice() {
             break notice;
@@ -332,7 +333,7 @@ fn no_end_is_missed_by_those_who_are_told_from_the_start() {
     assert_eq!(spawner.end_all_within(Duration::from_millis(20)), 1);
     assert_eq!(outcome(&watcher).reason, ExitReason::Killed);
     drop(outcome(&slow.expect("an isolate")));
-    assert_eq!(spawner.end_all_within(LONG), 0);
+    assert_eq!(spawner.end_all_within(patience()), 0);
 }
 
 #[test]

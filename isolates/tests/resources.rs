@@ -3,10 +3,12 @@
 
 #[path = "support/counted.rs"]
 mod counted;
+#[path = "support/patience.rs"]
+mod patience;
 #[path = "../../objmem/tests/support/real_image.rs"]
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rowel_isolates::{Entry, Settings, Spawner, Template, Value};
 
@@ -33,7 +35,7 @@ fn run(spawner: &Spawner, template: &Template, count: usize) {
         isolates.iter().skip(round % 5).for_each(|isolate| isolate.kill());
         spawner.end_all();
         for isolate in isolates {
-            assert!(isolate.wait_for(Duration::from_secs(60)).is_some());
+            assert!(isolate.wait_for(patience::patience()).is_some());
         }
     }
 }

@@ -5,6 +5,8 @@
 
 #[path = "support/counted.rs"]
 mod counted;
+#[path = "support/patience.rs"]
+mod patience;
 #[path = "two_images/place.rs"]
 #[allow(dead_code, reason = "only the image is needed here")]
 mod place;
@@ -129,7 +131,7 @@ impl World {
 /// Answers false: it lives no more.
 fn kill(isolate: &Isolate) -> bool {
     isolate.kill();
-    let outcome = isolate.wait_for(Duration::from_secs(60)).expect("an end in time");
+    let outcome = isolate.wait_for(patience::patience()).expect("an end in time");
     assert_eq!(outcome.reason, ExitReason::Killed);
     false
 }
@@ -138,7 +140,7 @@ fn kill(isolate: &Isolate) -> bool {
 fn read(report: &Channel<Message>) -> usize {
     let mut seen = HashSet::new();
     loop {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + patience::patience();
         let message = report.receive(Some(deadline)).expect("a message in time");
         let fields = match Sent::try_from(&message).expect("a value") {
             Sent::Nil => return seen.len(),

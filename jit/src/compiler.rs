@@ -243,6 +243,8 @@ struct Compiler<'c> {
     serials: u32,
     /// Whether nothing is inlined just now.
     only_calls: bool,
+    /// Literals and classes that values are for sure.
+    objects: Vec<(Value, Oop)>,
     /// Signatures of functions that answer a word, by number of parameters.
     signatures: BTreeMap<usize, SigRef>,
 }
@@ -285,6 +287,7 @@ impl<'c> Compiler<'c> {
             inlined: 0,
             serials: 0,
             only_calls: false,
+            objects: Vec::new(),
             signatures: BTreeMap::new(),
         }
     }
@@ -366,6 +369,12 @@ impl<'c> Compiler<'c> {
                 frame.receiver = oop(&arguments[0]);
                 frame.slots = arguments[1..].iter().map(oop).collect();
                 frame.slots.resize(temps.max(frame.slots.len()), Slot::new(Def::Nil));
+                if let (true, Some(last)) =
+                    (unit.code.get().wants_failure_code, frame.slots.last_mut())
+                {
+                    // Why the primitive has failed is in the frame already.
+                    *last = Slot::IN_FRAME;
+                }
                 self.state.frames.push(frame);
             }
             EntryKind::Block => {

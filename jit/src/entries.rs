@@ -24,8 +24,6 @@ pub fn entries_of(vm: &Vm, code: CodeRef) -> Vec<NativeEntry> {
         }
     };
     match full {
-        // The failure code of a primitive is in the frame already.
-        None if code.get().wants_failure_code => {}
         None => add(0, EntryKind::Method, usize::from(code.get().num_temps)),
         Some(Some(depth)) if depth <= usize::from(code.get().num_temps) => {
             add(0, EntryKind::Block, depth);

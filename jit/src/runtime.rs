@@ -50,7 +50,7 @@ pub struct Helper {
 }
 
 /// No helper has more arguments.
-pub const MOST_ARGUMENTS: usize = 5;
+pub const MOST_ARGUMENTS: usize = 6;
 
 impl Helper {
     /// Call it, for native code that this machine cannot run.

@@ -12,7 +12,7 @@ use cranelift_codegen::{Context, control::ControlPlane};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::frame::{self, WORD};
-use rowel_interpreter::native::{Trampolines, code_offset, vm_offset};
+use rowel_interpreter::native::{BODY_TAG, Trampolines, code_offset, vm_offset};
 use rowel_interpreter::primitive;
 use rowel_objmem::header::{
     CLASS_INDEX_MASK, FORMAT_MASK, FORMAT_SHIFT, REMEMBERED_BIT, SLOTS_SHIFT,
@@ -250,7 +250,7 @@ fn interpret(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Val
 }
 
 /// `(fp, code, receiver, arguments…)`: receiver and arguments as operands of the caller, and on in the
-/// interpreter.
+/// interpreter, or where a primitive has failed in native code.
 fn execute(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value]) -> Value {
     let (fp, code) = (parameters[0], parameters[1]);
     let vm = b.ins().get_pinned_reg(types::I64);
@@ -261,7 +261,22 @@ fn execute(isa: &dyn TargetIsa, b: &mut FunctionBuilder<'_>, parameters: &[Value
         b.ins().store(MemFlagsData::trusted(), *value, at, 8 * place as i32);
     }
     let sp = b.ins().iadd_imm_s(fp, 8 * (parameters.len() as i64 - 2));
-    call(isa, b, runtime::execute as *const () as usize, &[vm, code, sp, caller])
+    let answer = call(isa, b, runtime::execute as *const () as usize, &[vm, code, sp, caller]);
+    let (failed, done) = (b.create_block(), b.create_block());
+    let tag = b.ins().band_imm_u(answer, TAG_MASK as i64);
+    let has_failed = b.ins().icmp_imm_u(IntCC::Equal, tag, BODY_TAG as i64);
+    b.ins().brif(has_failed, failed, &[], done, &[]);
+    b.switch_to_block(failed);
+    // The operands were where the frame has this.
+    b.ins().store(MemFlagsData::trusted(), caller, at, frame::CALLER_FP as i32);
+    let body = b.ins().band_imm_s(answer, !(TAG_MASK as i64));
+    let signature = signature(isa.default_call_conv(), parameters.len(), true);
+    let signature = b.import_signature(signature);
+    let call = b.ins().call_indirect(signature, body, parameters);
+    let value = b.inst_results(call)[0];
+    b.ins().return_(&[value]);
+    b.switch_to_block(done);
+    answer
 }
 
 /// `(object, value)`: the value, a pointer, has been stored in the object, which is old. It is remembered where the

@@ -60,11 +60,12 @@ fn address(root: &Path, target: &Path) -> Result<(), String> {
 /// of each map that comes and goes, which it is when that is done by the C library.)
 fn thread(root: &Path, target: &Path) -> Result<(), String> {
     let mut cargo = cargo(root, target, &["+nightly", "test", "-Zbuild-std", "--target", TARGET]);
-    cargo.args(["-p", "rowel-isolates"]);
+    cargo.args(["--no-fail-fast", "-p", "rowel-isolates"]);
     for test in TESTS_OF_THREADS {
         cargo.args(["--test", test]);
     }
     cargo.env("RUSTFLAGS", "-Zsanitizer=thread --cfg=rustix_use_libc");
+    cargo.env("ROWEL_PATIENCE", "1800").env("ROWEL_SANITIZED", "thread");
     run(cargo)
 }
 

@@ -7,13 +7,15 @@ use rowel_objmem::{Address, ClassIndex, Format, Oop};
 
 use crate::code::{Action, CodeRef, Ip};
 use crate::dispatch::{self, Leave, Step};
+use crate::failure::Failure;
 use crate::frame::{self, WORD};
 use crate::layout::closure;
 use crate::machine::Machine;
+use crate::native::{BODY_TAG, EntryKind};
 use crate::operation::{Operation, Word, selector};
 use crate::primitives::instance_specification;
 use crate::stack::{PAGE_BYTES, PAGE_LIMIT};
-use crate::steps::indexing::{element, put_element, size};
+use crate::steps::indexing::{element, put_element, replace, size};
 use crate::steps::native::Ran;
 use crate::vm::Vm;
 
@@ -55,8 +57,8 @@ impl Vm {
     }
 
     /// Do what a send does that has found `code`: receiver and `num_args` arguments are the operands up
-    /// to `sp` of the frame at `fp`, whose saved pc is where it goes on. Answers the value, or 0 when
-    /// native code has to leave.
+    /// to `sp` of the frame at `fp`, whose saved pc is where it goes on. Answers what
+    /// [`primitive_from_native`](Self::primitive_from_native) does.
     pub fn execute_from_native(&mut self, code: CodeRef, sp: Address, fp: Address) -> Oop {
         self.set_waiting(sp, fp);
         if let Action::Value(_) = code.get().action {
@@ -69,7 +71,8 @@ impl Vm {
     }
 
     /// Do what a send does that has found `code`, whose primitive answers a value: the registers are those
-    /// of the caller's frame, whose native code waits. Answers the value, or 0 when native code has to leave.
+    /// of the caller's frame, whose native code waits. Answers the value, or 0 when native code has to leave, or
+    /// where the primitive has failed what native code is to call then, tagged with [`BODY_TAG`].
     pub fn primitive_from_native(&mut self, code: CodeRef) -> Oop {
         let Action::Value(function) = code.get().action else { return Oop::ZERO };
         let num_args = usize::from(code.get().num_args);
@@ -82,10 +85,34 @@ impl Vm {
                 self.push(value);
                 return Oop::ZERO;
             }
-            Err(failure) => self.primitive_failed(code, num_args, failure),
+            Err(failure) => match self.native_body(code, failure) {
+                Some(body) => return Oop(body | BODY_TAG),
+                None => self.primitive_failed(code, num_args, failure),
+            },
         }
         let first = Address(sp.0 - (num_args as u64 + 1) * WORD);
         self.finish(fp, first)
+    }
+
+    /// Native code for what `code` does when its primitive has failed, if there is nothing else to do about that.
+    /// Why it has failed is where the frame of `code` will be, if it wants to know.
+    fn native_body(&mut self, code: CodeRef, failure: Failure) -> Option<u64> {
+        if self.disturbed || self.leaving || self.heap.has_forwarders {
+            return None;
+        }
+        let entry = code.get().native.entry_at(0)?;
+        if entry.kind != EntryKind::Method || entry.address == 0 {
+            return None;
+        }
+        let os_error = self.take_os_error();
+        if code.get().wants_failure_code {
+            let reason = self.failure_object(failure, os_error);
+            let (args, temps) = (u64::from(code.get().num_args), u64::from(code.get().num_temps));
+            let frame = Address(self.registers.sp.0 - (args + 1) * WORD);
+            let last = frame.plus(frame::FIRST_TEMP + (temps.max(1) - 1) * WORD);
+            self.heap.memory().store(last, reason.0);
+        }
+        Some(entry.address)
     }
 
     /// Send `selector` to the operands up to `sp`, as [`execute_from_native`](Self::execute_from_native).
@@ -282,6 +309,16 @@ impl Vm {
         receiver.is_pointer()
             && index.is_small_integer()
             && put_element(&self.heap, receiver, index.integer_value(), value, primitive)
+    }
+
+    /// Do what primitive 105 does with these operands, where that is simple; else nothing. Answers whether it was.
+    pub fn replace_from_native(&mut self, target: Oop, source: Oop, range: [Oop; 3]) -> bool {
+        let [Some(start), Some(stop), Some(first)] = range.map(Oop::as_integer) else {
+            return false;
+        };
+        target.is_pointer()
+            && source.is_pointer()
+            && replace(&self.heap, target, source, (start, stop, first))
     }
 
     /// How many elements `receiver` has, where it is an Array or of bytes.

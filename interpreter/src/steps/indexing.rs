@@ -77,6 +77,41 @@ impl Machine<'_> {
     }
 }
 
+/// Copy elements `first` on of `source` into elements `start` to `stop` of `target` as primitive 105 does, where both
+/// are Arrays or both of bytes, not the same, and the write barrier has nothing to note. Answers whether it was done.
+pub(crate) fn replace(
+    heap: &Heap,
+    target: Oop,
+    source: Oop,
+    (start, stop, first): (i64, i64, i64),
+) -> bool {
+    let (header, format) = (heap.header(target), heap.header(source).format());
+    let (size, other_size, shift) = if header.format().is_bytes() && format.is_bytes() {
+        (heap.byte_size(target), heap.byte_size(source), 0)
+    } else if header.format() == Format::INDEXABLE
+        && format == Format::INDEXABLE
+        && heap.is_young(target)
+    {
+        (heap.slot_count(target), heap.slot_count(source), 3)
+    } else {
+        return false;
+    };
+    let Some(more) = stop.checked_sub(start) else { return false };
+    let last = first.checked_add(more);
+    let fits =
+        |start: i64, stop: i64, size: u64| start >= 1 && start - 1 <= stop && stop <= size as i64;
+    let may = target != source
+        && !header.is_immutable()
+        && fits(start, stop, size)
+        && last.is_some_and(|last| fits(first, last, other_size));
+    if may {
+        let at =
+            |object, index: i64| heap.slot_address(object, 0).plus((index as u64 - 1) << shift);
+        heap.memory().copy(at(source, first), at(target, start), ((more + 1) as u64) << shift);
+    }
+    may
+}
+
 /// What primitive number `primitive` answers for element `index` of an Array or an object of bytes.
 #[inline(always)]
 pub(crate) fn element(memory: Memory, receiver: Oop, index: i64, primitive: u16) -> Option<Oop> {

@@ -2,6 +2,8 @@
 
 mod exposition;
 mod formats;
+#[path = "../support/patience.rs"]
+mod patience;
 #[path = "../../../objmem/tests/support/real_image.rs"]
 mod real_image;
 mod rows;

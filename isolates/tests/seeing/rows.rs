@@ -16,9 +16,8 @@ use rowel_isolates::{
 use rowel_jit::{JitOptions, When};
 use rowel_objmem::Oop;
 
+use crate::patience::patience;
 use crate::real_image::real_image;
-
-const LONG: Duration = Duration::from_secs(60);
 
 pub fn template() -> Option<&'static Template> {
     static TEMPLATE: OnceLock<Option<Template>> = OnceLock::new();
@@ -44,7 +43,7 @@ fn until(spawner: &Spawner, isolate: &Isolate, is_so: impl Fn(&IsolateRow) -> bo
         let found = row(&snapshot, isolate.id()).cloned();
         match found {
             Some(row) if is_so(&row) => return row,
-            other => assert!(start.elapsed() < LONG, "{other:?}"),
+            other => assert!(start.elapsed() < patience(), "{other:?}"),
         }
         std::thread::sleep(Duration::from_millis(1));
     }

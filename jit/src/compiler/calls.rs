@@ -5,10 +5,11 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use rowel_interpreter::code::CodeRef;
 use rowel_interpreter::frame;
 use rowel_interpreter::layout::context;
-use rowel_interpreter::native::{code_offset, vm_offset};
+use rowel_interpreter::native::{BODY_TAG, code_offset, vm_offset};
 use rowel_objmem::Oop;
 
 use super::state::{Def, slot_offset};
+use super::values::TAG_MASK;
 use super::{Compiler, field};
 use crate::profile::{CODE_SLOT, Memo, Pic, Site};
 use crate::runtime;
@@ -73,7 +74,8 @@ impl Compiler<'_> {
         self.call_native(target, code, callee, &values);
     }
 
-    /// Call the primitive of `code`, which answers a value, from the send at `index`.
+    /// Call the primitive of `code`, which answers a value, from the send at `index`, and should it fail what the
+    /// method does then.
     pub(super) fn call_primitive(&mut self, index: usize, code: CodeRef, operands: &Operands) {
         self.rely_on(code);
         let (values, first) = self.prepare_call(index, operands);
@@ -87,7 +89,19 @@ impl Compiler<'_> {
         self.store(sp, vm, vm_offset::SP);
         self.store(fp, vm, vm_offset::FP);
         let code = self.constant(code.to_word());
-        let value = self.helper(runtime::primitive as *const () as usize, &[vm, code]);
+        let answer = self.helper(runtime::primitive as *const () as usize, &[vm, code]);
+        let (failed, join) = (self.b.create_block(), self.b.create_block());
+        let value = self.b.append_block_param(join, types::I64);
+        let tag = self.b.ins().band_imm_u(answer, TAG_MASK);
+        let has_failed = self.b.ins().icmp_imm_u(IntCC::Equal, tag, BODY_TAG as i64);
+        self.b.ins().brif(has_failed, failed, &[], join, &[answer.into()]);
+        self.b.switch_to_block(failed);
+        // The operands were where the callee's frame has this.
+        self.store(fp, self.frame, first + frame::CALLER_FP as usize);
+        let body = self.b.ins().band_imm_s(answer, !TAG_MASK);
+        let answer = self.call_at(body, code, first, &values);
+        self.b.ins().jump(join, &[answer.into()]);
+        self.b.switch_to_block(join);
         self.called(value);
     }
 

@@ -29,6 +29,9 @@ impl Compiler<'_> {
             let value = self.load_literal(index);
             // A forwarder is not of that class yet.
             let is_there = self.raw_literal(index) == oop;
+            if is_there {
+                self.objects.push((value, oop));
+            }
             Def::Oop(value, if is_there { Kind::Class(class) } else { Kind::Any })
         };
         let code = self.state.top().code;
@@ -69,6 +72,8 @@ impl Compiler<'_> {
             self.drop_operands(1);
             let exit = self.exit(index);
             self.need_class(Def::Oop(value, Kind::Any), class, exit);
+            // A metaclass has but one instance.
+            self.objects.push((value, now));
             self.push(Def::Oop(value, Kind::Class(class)));
         }
     }

@@ -52,7 +52,8 @@ impl Compiler<'_> {
                 self.return_from(self.top_level(), value);
             }
             Op::BlockReturnNil => self.return_from(self.top_level(), Def::Nil),
-            Op::Illegal | Op::EnterNative | Op::SendDirectedSuper => self.leave(index),
+            Op::Illegal | Op::EnterNative => self.leave(index),
+            Op::SendDirectedSuper => self.send_directed_super(index, word),
             operation if operation.is_plain_send() => self.send(index, word),
             operation => self.straight(index, operation, word),
         }

@@ -211,6 +211,47 @@ impl Compiler<'_> {
         self.send_found(index, found, &[], num_args);
     }
 
+    /// A send that begins above the class on top of the operands.
+    pub(super) fn send_directed_super(&mut self, index: usize, word: Word) {
+        let num_args = usize::from(word.a());
+        let selector = self.literal_oop(usize::from(word.b()));
+        let class = self.peek(0);
+        let found = self.object_known(class).and_then(|class| {
+            let above = self.vm.superclass_of(class);
+            self.find(above, selector, num_args)
+        });
+        let Some(code) = found else { return self.leave(index) };
+        self.rely_on_selector(selector);
+        self.drop_operands(1);
+        // Nothing leaves before this operation from here on, as an operand is gone.
+        self.exit_here = None;
+        self.send_found(index, Some(code), &[], num_args);
+    }
+
+    /// A send that performs what is known, for a receiver of the class with index `class`: what that finds is
+    /// called or inlined. Answers whether it could.
+    fn perform_known(&mut self, index: usize, class: u32, num_args: usize) -> bool {
+        let selector = self.peek(num_args - 1);
+        let Some(selector) = self.object_known(selector) else { return false };
+        let object = self.vm.heap.class_at(ClassIndex(class));
+        let Some(code) = self.find(object, selector, num_args - 1) else { return false };
+        self.rely_on_selector(selector);
+        let mut operands = self.take_operands(num_args);
+        operands.arguments.remove(0);
+        if self.is_inlined(code, &operands) {
+            self.inline_method(index, code, operands);
+        } else {
+            self.call_code(index, code, &operands);
+        }
+        true
+    }
+
+    /// The literal or class that `def` is for sure.
+    pub(super) fn object_known(&self, def: Def) -> Option<Oop> {
+        let Def::Oop(value, _) = def else { return None };
+        self.objects.iter().find(|(known, _)| *known == value).map(|(_, object)| *object)
+    }
+
     /// What a send does that has found `found` for sure, for a receiver of one of `classes`, if any are known.
     fn send_found(
         &mut self,
@@ -230,6 +271,11 @@ impl Compiler<'_> {
             | Action::AnswerVariable(_) => self.quick(index, code, classes),
             Action::Evaluate => self.evaluate(index, code, num_args),
             Action::Perform if num_args > 0 => {
+                if let [class] = *classes
+                    && self.perform_known(index, class, num_args)
+                {
+                    return;
+                }
                 let operands = self.take_operands(num_args);
                 self.call_perform(index, code, &operands);
             }

@@ -26,6 +26,7 @@ pub const FAST: &[Fast] = &[
     (number::STRING_AT_PUT, 2, || helper!(string_at_put(0, 1, 2, 3))),
     (number::SIZE, 0, || helper!(size(0, 1))),
     (number::IDENTITY_HASH, 0, || helper!(identity_hash(0, 1))),
+    (number::REPLACE, 4, || helper!(replace(0, 1, 2, 3, 4, 5))),
 ];
 
 /// What to call first in the place of a method with this primitive and so many arguments.
@@ -114,6 +115,19 @@ extern "C" fn string_at_put(vm: *mut Vm, object: u64, index: u64, value: u64) ->
 fn put(vm: *mut Vm, primitive: u16, object: u64, index: u64, value: u64) -> u64 {
     let done = vm_of(vm).put_element_from_native(primitive, Oop(object), Oop(index), Oop(value));
     if done { value } else { 0 }
+}
+
+#[inline(never)]
+extern "C" fn replace(
+    vm: *mut Vm,
+    target: u64,
+    start: u64,
+    stop: u64,
+    source: u64,
+    first: u64,
+) -> u64 {
+    let range = [start, stop, first].map(Oop);
+    if vm_of(vm).replace_from_native(Oop(target), Oop(source), range) { target } else { 0 }
 }
 
 #[inline(never)]
