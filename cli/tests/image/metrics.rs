@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::place::{Place, Running, USUAL};
 
-/// An image that says that it is there, and sleeps.
+/// An image that has collected garbage, says that it is there, and sleeps.
 const SLEEPS: &str = "
 | out | out := StdIOWriteStream stdout.
-out nextPutAll: 'here'; newLine; flush.
 (1 to: 2000) collect: [ :each | each printString ].
 Smalltalk garbageCollect.
+out nextPutAll: 'here'; newLine; flush.
 (Delay forSeconds: 100) wait";
 
 fn sleeping(place: &Place, option: &str) -> Running {
