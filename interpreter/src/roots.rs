@@ -11,6 +11,7 @@ use rowel_objmem::{Address, CollectBoot, Heap, Oop, SegmentError};
 
 use crate::code::{CodeRef, CodeStore};
 use crate::frame::{self, WORD};
+use crate::method;
 use crate::native::Flushed;
 use crate::primitives::vm_module::VmModuleState;
 use crate::stack::StackZone;
@@ -224,13 +225,45 @@ impl Vm {
         }
     }
 
-    /// Objects have become others: follow forwarders in all frames, and forget all translations that
-    /// may hold on to what was.
-    pub fn after_become(&mut self) {
+    /// Whether no lookup goes through `oop`, so that none finds anything else when it becomes another object: it has
+    /// no references, is no compiled code, and is no selector, as nobody has asked for its identity hash.
+    pub fn is_mere_data(&self, oop: Oop) -> bool {
+        let oop = self.heap.follow(oop);
+        oop.is_pointer() && {
+            let header = self.heap.header(oop);
+            header.format().is_bits() && !header.format().is_compiled_method() && header.hash() == 0
+        }
+    }
+
+    /// Objects that are [mere data](Self::is_mere_data) have become others: follow forwarders in all frames. What
+    /// was found and compiled remains, unless it may rely on one that is a literal.
+    pub fn after_become_of_data(&mut self) {
+        self.follow_in_frames();
+        let memory = self.heap.memory();
+        let has_forwarder = |code: CodeRef| {
+            let method = code.get().method;
+            let count = method::header(memory, method).num_literals();
+            (0..count).any(|index| memory.is_forwarded(method::literal(memory, method, index)))
+        };
+        if self.code.iter().any(has_forwarder) {
+            self.flush_caches();
+        } else {
+            self.disturb();
+        }
+    }
+
+    fn follow_in_frames(&mut self) {
         self.write_back();
         let memory = self.heap.memory();
         let (_, mut roots) = self.parts();
         roots.visit(&mut |oop| *oop = memory.follow(*oop));
+    }
+
+    /// Objects have become others: follow forwarders in all frames, and forget all translations that
+    /// may hold on to what was.
+    pub fn after_become(&mut self) {
+        self.follow_in_frames();
+        let memory = self.heap.memory();
         let moved: Vec<CodeRef> =
             self.code.iter().filter(|code| memory.is_forwarded(code.get().method)).collect();
         for code in moved {

@@ -54,12 +54,9 @@ fn the_kernels_own_tests_pass_with_native_code() {
     kernel_tests_pass("--jit=on", &[], LEAST_ASSERTIONS);
 }
 
-/// Those that are about control; compiling all that the others run takes minutes in a debug build.
 #[test]
-fn tests_of_control_pass_with_native_code_for_everything() {
-    let patterns =
-        ["BlockClosureTest", "ContextTest", "ExceptionTest", "UnwindTest", "ProcessTest"];
-    kernel_tests_pass("--jit=always", &patterns, 200);
+fn the_kernels_own_tests_pass_with_native_code_for_everything() {
+    kernel_tests_pass("--jit=always", &[], LEAST_ASSERTIONS);
 }
 
 /// Run those of the kernel's tests that the patterns name, or all; they evaluate at least so many assertions.

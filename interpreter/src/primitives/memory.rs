@@ -81,6 +81,8 @@ fn exchange_objects(
     two_way: bool,
     copy_hash: bool,
 ) -> Result<(), Failure> {
+    // Of those that take over a hash, too.
+    let is_data = has_mere_data(vm, from) && has_mere_data(vm, to);
     vm.heap.become_forward(from, to, two_way, copy_hash).map_err(|error| match error {
         BecomeError::BadReceiver => Failure::BadReceiver,
         BecomeError::BadArgument => Failure::BadArgument,
@@ -89,8 +91,21 @@ fn exchange_objects(
         BecomeError::ObjectIsPinned => Failure::ObjectIsPinned,
         BecomeError::NoMemory => Failure::NoMemory,
     })?;
-    vm.after_become();
+    if is_data {
+        vm.after_become_of_data();
+    } else {
+        vm.after_become();
+    }
     Ok(())
+}
+
+/// Whether all elements of the Array `oop` are mere data.
+fn has_mere_data(vm: &Vm, oop: Oop) -> bool {
+    let array = vm.heap.follow(oop);
+    let is_array = array.is_pointer() && vm.heap.format(array).is_indexable_pointers();
+    is_array
+        && (0..vm.heap.slot_count(array) as usize)
+            .all(|index| vm.is_mere_data(vm.heap.fetch(array, index)))
 }
 
 fn become_one_way(vm: &mut Vm) -> PrimitiveResult {

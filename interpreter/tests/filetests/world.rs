@@ -388,6 +388,7 @@ impl World {
 
     /// How an object is written, down to `depth` levels.
     pub fn describe(&self, oop: Oop, depth: usize) -> String {
+        let oop = self.vm.heap.follow(oop);
         let vm = &self.vm;
         let heap = &vm.heap;
         let is = |object: Oop| object == oop;
