@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use rowel_interpreter::stack::PAGE_BYTES;
 use rowel_interpreter::vm::Vm;
-use rowel_isolates::{ExitReason, Outcome, Permissions, Settings, Spawner};
+use rowel_isolates::{
+    ExitReason, LONGEST_END, Outcome, Permissions, Settings, Spawner, isolate_of,
+};
 use rowel_jit::{JitOptions, Tiered, When};
 use rowel_objmem::image::{HeapOptions, ImageHeader, read::read_header};
 
 use crate::options::Config;
 use crate::{at, crash_report, embedded, metrics, repl, signals};
 
-/// How long isolates may take to end when the image has.
-const LONGEST_END: Duration = Duration::from_secs(2);
 /// Bits of the option for checking the heap: after full collections, and after scavenges.
 const LEAK_CHECK_FULL: u64 = 1;
 const LEAK_CHECK_SCAVENGES: u64 = 2;
@@ -42,7 +42,6 @@ pub fn run(path: Option<&Path>, config: &Config) -> Result<ExitCode, String> {
 
 /// Run a VM that is ready to be resumed; `path` names its image.
 fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> {
-    let process = std::process::id();
     let mut options = jit_options(config);
     if options.when == When::Off && options.shows_something() {
         tracing::warn!("there is no native code to be seen without --jit=on or --jit=always");
@@ -56,7 +55,7 @@ fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> 
         outcome => outcome.map_err(at(path))?,
     }
     let spawner = Spawner::new();
-    let isolate = spawner.adopt(&mut vm, None, &isolate_settings(path, &options));
+    spawner.adopt(&mut vm, None, &isolate_settings(path, &options));
     signals::watch(vm.signals.signaller()).map_err(|error| format!("signals: {error}"))?;
     let _told = match &config.metrics {
         Some(wanted) => Some(metrics::serve(&spawner, wanted)?),
@@ -73,6 +72,8 @@ fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> 
         Ok(Err(why)) => ExitReason::Fatal(why.clone()),
         Err(breakdown) => ExitReason::Fatal(breakdown.why.clone()),
     };
+    // In a process that the image has forked these are others than above.
+    let (spawner, isolate) = isolate_of(&mut vm).ok_or("the image is no isolate any more")?;
     let ended_by_others = spawner.leave(&isolate, Outcome::without_value(reason));
     let result = match end {
         Ok(code) => {
@@ -85,12 +86,9 @@ fn run_vm(mut vm: Vm, path: &Path, config: &Config) -> Result<ExitCode, String> 
         }
         Err(breakdown) => Err(at(path)(crash_report::report(&mut vm, &breakdown))),
     };
-    // A process that the image has forked has none, whatever is noted.
-    if std::process::id() == process {
-        let left = spawner.end_all_within(LONGEST_END);
-        if left > 0 {
-            tracing::warn!("{left} isolate(s) did not end in time, and end with the process");
-        }
+    let left = spawner.end_all_within(LONGEST_END);
+    if left > 0 {
+        tracing::warn!("{left} isolate(s) did not end in time, and end with the process");
     }
     result
 }

@@ -20,6 +20,10 @@ pub trait Keeper: Send + std::fmt::Debug {
 
     /// The VM is about to sleep: there may be no safepoint for long.
     fn rest(&mut self, _vm: &mut Vm) {}
+
+    /// The VM goes on in the child of a fork, where its thread is the only one: locks that others held are
+    /// held for ever.
+    fn forked(&mut self, _vm: &mut Vm) {}
 }
 
 /// A VM without anything to do sleeps as long as this, unless something happens.

@@ -18,7 +18,7 @@ impl fmt::Debug for EmbeddedImage {
 }
 
 /// The surroundings of an image.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
     /// Path of the VM's executable: system attribute 0.
     pub vm_path: PathBuf,

@@ -239,6 +239,10 @@ impl Vm {
         if let Some(tier) = &mut self.tier {
             tier.forked(self.stack_limit.clone());
         }
+        if let Some(mut keeper) = self.keeper.take() {
+            keeper.forked(self);
+            self.keeper = Some(keeper);
+        }
         if let Some(hook) = self.after_fork {
             hook(self);
         }

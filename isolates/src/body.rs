@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rowel_interpreter::crash::Fatal;
+use rowel_interpreter::host::Host;
 use rowel_interpreter::primitive::Module;
 use rowel_interpreter::primitives::vm_module;
 use rowel_interpreter::start::{CannotStart, Ended};
@@ -14,6 +15,7 @@ use rowel_objmem::{Heap, Oop};
 
 use crate::channel_plugin;
 use crate::exit::ExitReason;
+use crate::forked;
 use crate::isolate::{Isolate, Outcome, Shared};
 use crate::keeper::Keeper;
 use crate::message::{Border, Message, NotArrived, arrive, leave};
@@ -51,11 +53,20 @@ pub(crate) struct Job {
     pub border: Border,
 }
 
-/// Run `job` to its end. A panic is an end like any other.
+/// Run `job` to its end. A panic is an end like any other. Where the isolate is in the child of a fork by then, the
+/// process ends too.
 pub(crate) fn run(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
+    let process = std::process::id();
     let outcome = catch_unwind(AssertUnwindSafe(|| live(job, shared, registry)));
+    if std::process::id() != process {
+        forked::end_process(&shared.name, &told(outcome, None).reason);
+    }
     registry.ticker.remove(shared.id);
-    let end = shared.take_end();
+    told(outcome, shared.take_end())
+}
+
+/// How an isolate has ended that others wanted to end for the reason `end`, if they did.
+fn told(outcome: std::thread::Result<Outcome>, end: Option<ExitReason>) -> Outcome {
     match (outcome, end) {
         (Ok(outcome), None) => outcome,
         // Its own end came first.
@@ -83,6 +94,7 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
         },
         Source::Forked(heap, about) => (*heap, *about, None),
     };
+    let process = std::process::id();
     let zone = heap.stack_zone();
     let mut vm = Vm::new(heap, zone);
     prepare(&mut vm, about, &settings);
@@ -122,6 +134,7 @@ fn live(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> Outcome {
         keeper.rest(&mut vm);
     }
     match outcome {
+        Ok(outcome) if std::process::id() != process => forked::leave(&mut vm, outcome),
         Ok(outcome) => outcome,
         Err(_) if vm.memory_used_up.get() => Outcome::without_value(ExitReason::OutOfMemory),
         Err(payload) => match payload.downcast::<Fatal>() {
@@ -146,11 +159,11 @@ fn prepare(vm: &mut Vm, about: About, settings: &Settings) {
     let own = [vm_module::MODULE, plugin::MODULE, channel_plugin::MODULE];
     let allowed: Vec<Module> = own.into_iter().chain(allowed).collect();
     vm.modules.add(&allowed);
-    vm.host.vm_path = about.vm_path;
-    vm.host.image_path = about.image_path;
-    vm.host.header = about.header;
-    vm.host.image_write_disabled = true;
-    vm.host.image_arguments.clone_from(&settings.arguments);
+    vm.host = Host { image_write_disabled: true, exit_code: None, ..about.host };
+    if !settings.arguments.is_empty() {
+        vm.host.image_arguments.clone_from(&settings.arguments);
+    }
+    vm.after_fork = about.after_fork;
 }
 
 /// What an entry point answers.

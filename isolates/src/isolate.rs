@@ -115,6 +115,17 @@ impl Shared {
         }
     }
 
+    /// The same isolate as another one is, under the number `id`.
+    pub(crate) fn like(other: &Shared, id: IsolateId) -> Shared {
+        let settings = Settings {
+            name: other.name.clone(),
+            permissions: other.permissions,
+            traps_exits: other.traps_exits(),
+            ..Settings::default()
+        };
+        Shared::new(id, &settings)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,6 @@
 //! What watches over an isolate's VM at its safepoints: its budgets, its native code, its figures.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rowel_interpreter::vm::Vm;
 use rowel_jit::{JitOptions, Tiered, When};
 
 use crate::exit::ExitReason;
+use crate::forked;
 use crate::isolate::{ENDED, Shared};
 use crate::settings::Settings;
 
@@ -96,6 +98,19 @@ impl attention::Keeper for Keeper {
     }
 
     fn rest(&mut self, vm: &mut Vm) {
+        self.tell(vm);
+    }
+
+    fn forked(&mut self, vm: &mut Vm) {
+        // The time of the new thread begins at zero.
+        let taken = Duration::from_nanos(self.shared.figures.load().busy_nanoseconds);
+        self.time = self.time.map(|limit| limit.saturating_sub(taken));
+        self.before = thread_time();
+        let (spawner, shared) = forked::be_alone(vm, &self.shared);
+        if self.wants_ticks() {
+            spawner.tick(shared.id, vm.signals.signaller());
+        }
+        mem::forget(mem::replace(&mut self.shared, shared));
         self.tell(vm);
     }
 }

@@ -10,6 +10,7 @@
 //! | arguments and answers of entry points | [`message`] |
 //! | what an image calls | [`plugin`] |
 //! | what an isolate's thread does | `body`, `keeper`, `ticker` |
+//! | an isolate in a forked process | `forked` |
 //! | what goes from one isolate to another | [`channel`] |
 //! | object graphs on their way | [`message`] |
 //! | what all of them do and take | [`seeing`] |
@@ -22,6 +23,7 @@ mod body;
 pub mod channel;
 pub mod channel_plugin;
 pub mod exit;
+mod forked;
 pub mod isolate;
 mod keeper;
 pub mod message;
@@ -34,8 +36,10 @@ mod ticker;
 
 pub use body::run_root;
 pub use exit::{ExitReason, MonitorId, Notice};
+pub use forked::LONGEST_END;
 pub use isolate::{Info, Isolate, Outcome};
 pub use message::{Message, Value};
+pub use plugin::isolate_of;
 pub use settings::{Permissions, Settings};
 pub use spawner::{IsolateId, SpawnError, Spawner};
 pub use template::{Entry, Template, TemplateError};

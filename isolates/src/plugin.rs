@@ -8,6 +8,7 @@
 //! …). What is missing at the end is nil or false. Must not know how isolates run.
 
 use std::collections::HashMap;
+use std::mem;
 use std::time::Duration;
 
 use rowel_interpreter::failure::Failure;
@@ -95,13 +96,26 @@ pub(crate) fn install(
     state.jit_after = settings.jit_after;
 }
 
+/// In the child of a fork, the image is that of `me`, and no other isolate is there.
+pub(crate) fn be_alone(vm: &mut Vm, spawner: Spawner, me: Isolate) {
+    let state = vm.modules.state::<State>();
+    let own = state.own.replace((spawner, me));
+    // Threads that are not there may hold locks of these.
+    mem::forget((own, mem::take(&mut state.children)));
+}
+
+/// The isolate that the image of `vm` is, if it is one, and the spawner that knows it.
+pub fn isolate_of(vm: &mut Vm) -> Option<(Spawner, Isolate)> {
+    vm.modules.state::<State>().own.clone()
+}
+
 /// What isolates that the image of `vm` boots start from.
 pub(crate) fn template_of(vm: &mut Vm) -> Option<Template> {
     vm.modules.state::<State>().template.clone()
 }
 
 fn own(vm: &mut Vm) -> Result<(Spawner, Isolate), Failure> {
-    vm.modules.state::<State>().own.clone().ok_or(Failure::Unsupported)
+    isolate_of(vm).ok_or(Failure::Unsupported)
 }
 
 fn number(isolate: &Isolate) -> Oop {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rowel_interpreter::signals::Signaller;
 use rowel_interpreter::timer::Alarms;
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
@@ -190,8 +191,7 @@ impl Spawner {
     /// Make `vm`, which the caller runs, an isolate among the others: its image may start others, from
     /// `template` if there is one, and others may kill it. Its end is told by [`leave`](Self::leave).
     pub fn adopt(&self, vm: &mut Vm, template: Option<Template>, settings: &Settings) -> Isolate {
-        let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
-        let shared = Arc::new(Shared::new(id, settings));
+        let shared = Arc::new(Shared::new(self.next_id(), settings));
         self.0.lock().start(&shared);
         shared.runs(vm.signals.signaller());
         let keeper = Keeper::watching(&shared);
@@ -203,6 +203,23 @@ impl Spawner {
         grant(border, settings);
         plugin::install(vm, self.clone(), Isolate::new(Arc::clone(&shared)), template, settings);
         Isolate::new(shared)
+    }
+
+    /// Know the isolate that others know as `old`, whose VM runs, under a number of its own.
+    pub(crate) fn enter_alone(&self, old: &Shared, signaller: Signaller) -> Arc<Shared> {
+        let shared = Arc::new(Shared::like(old, self.next_id()));
+        self.0.lock().start(&shared);
+        shared.runs(signaller);
+        shared
+    }
+
+    fn next_id(&self) -> IsolateId {
+        IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Ask the isolate to look up from time to time.
+    pub(crate) fn tick(&self, isolate: IsolateId, signaller: Signaller) {
+        self.0.ticker.add(isolate, signaller);
     }
 
     /// An adopted isolate has ended. Answers why others had it end, if they did: that is told as its reason
@@ -220,7 +237,7 @@ impl Spawner {
     }
 
     fn start(&self, job: Job) -> Result<Isolate, SpawnError> {
-        let id = IsolateId(1 + self.0.next.fetch_add(1, Ordering::Relaxed));
+        let id = self.next_id();
         let shared = Arc::new(Shared::new(id, &job.settings));
         self.0.lock().enter(&shared, &job.settings);
         let (registry, mine) = (Arc::clone(&self.0), Arc::clone(&shared));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rowel_interpreter::host::Host;
 use rowel_interpreter::start::CannotStart;
 use rowel_interpreter::vm::Vm;
-use rowel_objmem::image::{HeapOptions, ImageError, ImageHeader};
+use rowel_objmem::image::{HeapOptions, ImageError};
 use rowel_objmem::{ChildSizes, ClassIndex, Heap, Oop};
 
 use crate::body;
@@ -57,22 +57,17 @@ struct Known {
     selectors: HashMap<(ClassIndex, String), Oop>,
 }
 
-/// What a VM knows of its image beside the heap.
+/// What a VM knows of its surroundings beside the heap.
 #[derive(Clone, Debug)]
 pub(crate) struct About {
-    pub vm_path: PathBuf,
-    pub image_path: PathBuf,
-    pub header: Option<ImageHeader>,
+    pub host: Host,
+    /// What it does in the child of a fork.
+    pub after_fork: Option<fn(&mut Vm)>,
 }
 
 impl About {
     pub(crate) fn of(vm: &Vm) -> About {
-        let host = &vm.host;
-        About {
-            vm_path: host.vm_path.clone(),
-            image_path: host.image_path.clone(),
-            header: host.header,
-        }
+        About { host: vm.host.clone(), after_fork: vm.after_fork }
     }
 }
 
@@ -130,7 +125,9 @@ impl Template {
     pub fn open(path: &Path) -> Result<Template, TemplateError> {
         let at = |error| TemplateError::Image(path.to_owned(), error);
         let absolute = path.canonicalize().map_err(|error| at(error.into()))?;
-        Self::of_vm(Vm::open(&absolute, &HeapOptions::default()).map_err(at)?)
+        let mut vm = Vm::open(&absolute, &HeapOptions::default()).map_err(at)?;
+        vm.host.vm_path = std::env::current_exe().unwrap_or_default();
+        Ok(Template::freeze(&mut vm)?)
     }
 
     /// A template of the image that a VM was started with, as it was then.
@@ -138,13 +135,13 @@ impl Template {
     /// # Errors
     /// When it cannot be opened, or there is no memory.
     pub fn open_image_of(host: &Host) -> Result<Template, TemplateError> {
-        let Some(image) = host.embedded_image else { return Self::open(&host.image_path) };
-        let vm = Vm::open_embedded(image, &host.image_path, &HeapOptions::default());
-        Self::of_vm(vm.map_err(|error| TemplateError::Image(host.image_path.clone(), error))?)
-    }
-
-    fn of_vm(mut vm: Vm) -> Result<Template, TemplateError> {
-        vm.host.vm_path = std::env::current_exe().unwrap_or_default();
+        let (path, sizes) = (&host.image_path, HeapOptions::default());
+        let vm = match host.embedded_image {
+            Some(image) => Vm::open_embedded(image, path, &sizes),
+            None => Vm::open(path, &sizes),
+        };
+        let mut vm = vm.map_err(|error| TemplateError::Image(path.clone(), error))?;
+        vm.host = Host { header: vm.host.header, ..host.clone() };
         Ok(Template::freeze(&mut vm)?)
     }
 

@@ -12,7 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rowel_interpreter::clock;
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::{Module, NamedRow, Primitive, PrimitiveResult};
 use rowel_interpreter::vm::Vm;
@@ -20,6 +19,7 @@ use rowel_objmem::Oop;
 use rustix::fs::Access;
 
 use crate::file_plugin::file_time;
+use crate::session;
 
 /// The module.
 pub const MODULE: Module = Module { name: "FileAttributesPlugin", rows: ROWS };
@@ -75,8 +75,7 @@ struct Directories {
 
 impl Default for Directories {
     fn default() -> Self {
-        let session = (clock::utc_microseconds() / 1000 % i64::from(i32::MAX - 1)) as i32 + 1;
-        Directories { session, next: 1, open: BTreeMap::new() }
+        Directories { session: session::number(), next: 1, open: BTreeMap::new() }
     }
 }
 

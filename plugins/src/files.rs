@@ -18,7 +18,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use rowel_interpreter::clock;
 use rowel_interpreter::failure::Failure;
 use rowel_interpreter::primitive::PrimitiveResult;
 use rowel_interpreter::vm::Vm;
@@ -27,6 +26,7 @@ use rustix::io::DupFlags;
 
 use self::channel::Channel;
 use self::stream::FileStream;
+use crate::session;
 
 /// Bytes of a file handle.
 pub const RECORD_BYTES: usize = 24;
@@ -51,10 +51,8 @@ pub struct Files {
 
 impl Default for Files {
     fn default() -> Self {
-        // Unlikely to repeat, never 0.
-        let session = (clock::utc_microseconds() / 1000 % i64::from(i32::MAX - 1)) as i32 + 1;
         Files {
-            session,
+            session: session::number(),
             next_number: 1,
             open: BTreeMap::new(),
             standard: [None; 3],

@@ -32,6 +32,7 @@ pub mod re;
 mod re_plugin;
 mod rowel_compiler_plugin;
 pub mod security_plugin;
+mod session;
 pub mod signals;
 pub mod socket;
 mod socket_plugin;

@@ -10,7 +10,6 @@ mod naming;
 mod tests;
 mod transfer;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use rowel_interpreter::primitive::{Module, NamedRow, Primitive, PrimitiveResult}
 use rowel_interpreter::vm::Vm;
 use rowel_objmem::Oop;
 
+use crate::session;
 use crate::socket::Socket;
 use crate::socket::address::Address;
 use crate::socket::connection::Problem;
@@ -144,10 +144,7 @@ fn initialize_network(vm: &mut Vm) -> PrimitiveResult {
     expect_arguments(vm, &[1])?;
     let semaphore = semaphore_argument(vm, 0)?;
     if state(vm).session.is_none() {
-        // Random: handles that an image was saved with must not fit.
-        let random = RandomState::new().build_hasher().finish();
-        let number = (random as i32 & i32::MAX).max(1);
-        let session = Session::start(number, vm.signals.signaller());
+        let session = Session::start(session::number(), vm.signals.signaller());
         let state = state(vm);
         state.session = Some(session.map_err(|_| Failure::OsError)?);
         state.resolver.semaphore = semaphore;

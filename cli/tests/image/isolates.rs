@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::in_image::{RUN_TESTS, alone, missed};
 use crate::place::{Outcome, Place, Running, USUAL};
 
 /// A script or a package of the checkout.
@@ -252,4 +253,26 @@ fn an_image_with_isolates_is_saved_and_starts_without_them() {
     );
     let outcome = start(&place, "--jit=off", "t.st", &[]).end(USUAL);
     assert_eq!(outcome.code, Some(137), "{outcome:?}");
+}
+
+/// What the image keeps of files, programs and signals is made anew in a child, so that the tests of all that pass there
+/// that pass in the image.
+#[test]
+fn tests_of_other_programs_pass_in_a_child_as_in_the_image() {
+    let Some(place) = place() else { return };
+    let _alone = alone();
+    place.write("run_tests.st", RUN_TESTS);
+    place.write(
+        "s.st",
+        "| run kind |
+        run := (DirectoryEntry currentDirectory // 'run_tests.st') fileContents.
+        kind := ([ Compiler evaluate: run ] forkIsolate: (Isolate settings everything; yourself)) wait kind.
+        Smalltalk quitPrimitive: (kind == #quit ifTrue: [ 7 ] ifFalse: [ 8 ])",
+    );
+    let classes = ["OSPipeTestCase", "UnixProcessAccessorTestCase", "UnixProcessTestCase"];
+    let outcome = start(&place, "--jit=on", "s.st", &classes).end(USUAL * 4);
+    let mine = |test: &str| classes.iter().any(|class| test.starts_with(&format!("{class}>>")));
+    let missed = missed(&outcome, mine);
+    assert!(missed.is_empty(), "{} expected passes:\n{}", missed.len(), missed.join("\n"));
+    assert_eq!(outcome.code, Some(7), "{outcome:?}");
 }

@@ -85,6 +85,16 @@ impl Border {
         }
     }
 
+    /// That of a copy of the heap which no channel leads to: ends that the heap has mean nothing.
+    pub(crate) fn without_channels(&self) -> Border {
+        Border {
+            origin: Origin::new(),
+            most_words: self.most_words,
+            channel_classes: self.channel_classes.clone(),
+            ..Border::default()
+        }
+    }
+
     /// Note that instances of the class are ends of channels.
     pub fn note_channel_class(&mut self, class: ClassIndex) {
         if self.channel_classes.insert(class) {

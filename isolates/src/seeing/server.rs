@@ -41,6 +41,8 @@ pub struct Server {
     address: Address,
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    /// A process that was forked has the server of its parent, but not the thread.
+    process: u32,
 }
 
 enum Listener {
@@ -66,7 +68,7 @@ impl Server {
         let (spawner, told) = (spawner.clone(), Arc::clone(&ends));
         let thread = Builder::new().name("rowel metrics".into());
         let thread = thread.spawn(move || serve(&listener, &spawner, &told))?;
-        Ok(Server { address, ends, thread: Some(thread) })
+        Ok(Server { address, ends, thread: Some(thread), process: std::process::id() })
     }
 
     /// Where it tells.
@@ -77,6 +79,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::process::id() != self.process {
+            return std::mem::forget(self.thread.take());
+        }
         self.ends.store(true, Ordering::Release);
         // Whoever asks makes it look up. If nobody can, its thread ends with the process.
         if client::get(&self.address, "/").is_ok()
