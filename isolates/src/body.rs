@@ -59,7 +59,7 @@ pub(crate) fn run(job: Job, shared: &Arc<Shared>, registry: &Arc<Registry>) -> O
     let process = std::process::id();
     let outcome = catch_unwind(AssertUnwindSafe(|| live(job, shared, registry)));
     if std::process::id() != process {
-        forked::end_process(&shared.name, &told(outcome, None).reason);
+        forked::end_process(&told(outcome, None).reason);
     }
     registry.ticker.remove(shared.id);
     told(outcome, shared.take_end())

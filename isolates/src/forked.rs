@@ -41,13 +41,13 @@ pub(crate) fn leave(vm: &mut Vm, outcome: Outcome) -> Outcome {
     end.map_or(outcome, Outcome::without_value)
 }
 
-/// End the process, whose isolate `name` has ended.
-pub(crate) fn end_process(name: &str, reason: &ExitReason) -> ! {
+/// End the process, whose isolate has ended for `reason`.
+pub(crate) fn end_process(reason: &ExitReason) -> ! {
     let code = match reason {
         ExitReason::Normal => 0,
         ExitReason::Quit(code) => *code,
         reason => {
-            tracing::error!("isolate {name}, alone in a forked process: {reason}");
+            tracing::error!("this forked process ends with its isolate: {reason}");
             ENDED_BADLY
         }
     };

@@ -84,3 +84,24 @@ fn who_is_not_there_is_told_of() {
     place.run(&["--metrics=nowhere", "c.image"]).assert_refused("--metrics");
     place.run(&["--metrics=unix:/nowhere/at/all", "c.image"]).assert_refused("/nowhere/at/all");
 }
+
+#[test]
+fn a_process_that_the_image_forks_leaves_the_figures_to_the_image() {
+    let Some(place) = Place::with_image() else { return };
+    place.write(
+        "script.st",
+        "| copy out |
+        copy := UnixProcess forkHeadlessSqueakAndDoThenQuit: [ (Delay forMilliseconds: 10) wait ].
+        [ copy isComplete ] whileFalse: [ (Delay forMilliseconds: 10) wait ].
+        out := StdIOWriteStream stdout.
+        out nextPutAll: 'it ended with '; print: copy exitStatus; newLine; flush.
+        (Delay forSeconds: 100) wait",
+    );
+    let words = ["--metrics", "c.image", "-e", "-s", "script.st"];
+    let running = place.start(&words, Stdio::null());
+    running.wait_until(|running| running.said().contains("it ended with 0"));
+    let process = running.child.id().to_string();
+    let json = place.run(&["top", &process, "--once", "--json"]);
+    let told: Value = serde_json::from_str(&json.stdout).unwrap_or_else(|_| panic!("{json:?}"));
+    assert_eq!(told["isolates"][0]["name"], "c");
+}
