@@ -119,7 +119,9 @@ impl Compiler<'_> {
                     edges.push(self.edge());
                 }
                 match tail_at(index, &words) {
-                    Some(tail) if edges.len() <= MOST_COPIES => self.copy_tail(edges, &tail, &words),
+                    Some(tail) if edges.len() <= MOST_COPIES => {
+                        self.copy_tail(edges, &tail, &words)
+                    }
                     _ => self.merge(edges),
                 }
                 continue;
