@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "the interpreter's program counter; argued above")]
 
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::ptr::NonNull;
 
 use rowel_objmem::layout::special;
@@ -65,9 +66,13 @@ impl Action {
 
 /// A method or block, translated.
 #[derive(Debug)]
+#[repr(C)]
 pub struct MethodCode {
     /// The compiled method in the heap; kept up to date by the collector, not kept alive by it.
     pub method: Oop,
+    /// Where this is, once it is in a [`CodeStore`]: as in a frame, it comes behind the method, so that native code
+    /// may copy both at once.
+    place: u64,
     /// The words to run; inline caches in them change while running.
     words: Box<[Cell<Word>]>,
     /// For each word, the offset of its bytecode from the method's first slot.
@@ -123,12 +128,19 @@ pub struct CodeStore {
 // SAFETY: the store owns what it points to, and an isolate runs on one thread at a time.
 unsafe impl Send for CodeStore {}
 
+const _: () = assert!(
+    offset_of!(MethodCode, place) - offset_of!(MethodCode, method)
+        == (crate::frame::CODE - crate::frame::METHOD) as usize,
+    "method and code are beside each other here as in frames"
+);
+
 impl MethodCode {
     /// Code for `method`. `offsets` says of each word which bytecode it stems from.
     pub fn new(method: Oop, words: Vec<Word>, offsets: Vec<u32>) -> MethodCode {
         assert_eq!(words.len(), offsets.len(), "every word has an offset");
         MethodCode {
             method,
+            place: 0,
             words: words.into_iter().map(Cell::new).collect(),
             offsets: offsets.into_boxed_slice(),
             depths: Depths::default(),
@@ -344,7 +356,9 @@ impl CodeStore {
         code.simple = matches!(code.action, Action::Activate)
             && code.num_args <= SIMPLE_ARGS
             && code.num_temps <= code.num_args + SIMPLE_TEMPS;
-        let code = NonNull::from(Box::leak(Box::new(code)));
+        let mut code = NonNull::from(Box::leak(Box::new(code)));
+        // SAFETY: nothing else knows of it yet.
+        unsafe { code.as_mut() }.place = code.as_ptr() as u64;
         self.all.push(code);
         CodeRef(code)
     }

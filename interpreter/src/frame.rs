@@ -44,3 +44,5 @@ pub const HEADER_WORDS: u64 = RECEIVER / WORD;
 
 const _: () = assert!(CALLER_FP == 0, "the frame starts where the receiver was pushed");
 const _: () = assert!(FIRST_TEMP == RECEIVER + WORD, "receiver and arguments move together");
+const _: () =
+    assert!(CODE == METHOD + WORD && CLOSURE == CONTEXT + WORD, "native code writes both at once");

@@ -446,6 +446,17 @@ impl<'c> Compiler<'c> {
         self.b.ins().store(MemFlagsData::trusted(), value, to, offset as i32);
     }
 
+    /// Two words, which need not be aligned as one.
+    fn load_pair(&mut self, from: Value, offset: usize) -> Value {
+        let flags = MemFlagsData::new().with_notrap();
+        self.b.ins().load(types::I64X2, flags, from, offset as i32)
+    }
+
+    fn store_pair(&mut self, pair: Value, to: Value, offset: usize) {
+        let flags = MemFlagsData::new().with_notrap();
+        self.b.ins().store(flags, pair, to, offset as i32);
+    }
+
     /// The native address of an object.
     fn address(&mut self, object: Value) -> Value {
         self.b.ins().iadd(self.base, object)

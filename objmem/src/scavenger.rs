@@ -25,6 +25,9 @@ pub enum Tenure {
     All,
 }
 
+/// What the words so many bytes further on in future space refer to is brought in while an object is scanned.
+const LOOKAHEAD: u64 = 192;
+
 /// Eden grows when one of so many bytes survives.
 const GROWING_SURVIVAL: u64 = 8;
 
@@ -258,13 +261,30 @@ impl Scavenger<'_> {
         loop {
             while self.scanned < self.heap.nursery.future.next {
                 let object = self.memory.object_starting_at(Address(self.scanned));
-                self.scanned = self.memory.end_of(object).0;
+                let end = self.memory.end_of(object).0;
+                self.look_ahead(self.scanned, end);
+                self.scanned = end;
                 self.scan(object);
             }
             match self.tenured.pop() {
                 Some(object) => self.scan_old(object),
                 None => return,
             }
+        }
+    }
+
+    /// Have what will soon be evacuated on the way: what the words refer to that are as far ahead as those from
+    /// `start` to `end` are beside it. (A word that is no reference does no harm.)
+    #[inline(always)]
+    fn look_ahead(&self, start: u64, end: u64) {
+        let limit = (end + LOOKAHEAD).min(self.heap.nursery.future.next);
+        let mut at = start + LOOKAHEAD;
+        while at < limit {
+            let oop = Oop(self.memory.load(Address(at)));
+            if oop.is_pointer() && oop.0 < self.young_end {
+                self.memory.prefetch(oop.address());
+            }
+            at += WORD;
         }
     }
 

@@ -39,6 +39,8 @@ pub struct NativePart {
     pub direct: Cell<u64>,
     /// How often it was found running, or called by native code without having any itself.
     pub heat: Cell<u32>,
+    /// Whether it is to be interpreted however hot it is, as tests want it that mix tiers.
+    pub stays_cold: Cell<bool>,
     pub(crate) entries: RefCell<Vec<NativeEntry>>,
     /// How often the entries have been changed.
     changes: Cell<u32>,

@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use rowel_interpreter::native::vm_offset;
 use rowel_interpreter::operation::{Operation as Op, Word};
 use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index};
+use rowel_objmem::oop::MIN_SMALL_INTEGER;
 
 use super::Compiler;
 use super::blocks::Edge;
@@ -136,6 +137,16 @@ impl Compiler<'_> {
     }
 
     fn sum(&mut self, operation: Op, a: Def, b: Def, other: Block) -> Value {
+        match (operation, a, b) {
+            (Op::Add, Def::Integer(number), def) | (Op::Add, def, Def::Integer(number)) => {
+                return self.sum_with(def, number, other);
+            }
+            // The least SmallInteger has no opposite.
+            (Op::Subtract, def, Def::Integer(number)) if number != MIN_SMALL_INTEGER => {
+                return self.sum_with(def, -number, other);
+            }
+            _ => {}
+        }
         let (value, overflow) = match (operation, b) {
             (Op::Add, _) => {
                 let (a, b) = (self.oop(a), self.oop(b));
@@ -150,6 +161,17 @@ impl Compiler<'_> {
         };
         self.go_on_unless(overflow, other);
         value
+    }
+
+    /// The sum of `def` and a number that is known: past the largest SmallInteger, or the least, it wraps around,
+    /// which a comparison tells for less than the flag does.
+    fn sum_with(&mut self, def: Def, number: i64, other: Block) -> Value {
+        let oop = self.oop(def);
+        let sum = self.b.ins().iadd_imm_s(oop, number << 3);
+        let wraps = if number < 0 { IntCC::SignedGreaterThan } else { IntCC::SignedLessThan };
+        let overflow = self.b.ins().icmp(wraps, sum, oop);
+        self.go_on_unless(overflow, other);
+        sum
     }
 
     fn product(&mut self, a: Def, b: Def, other: Block) -> Value {

@@ -10,6 +10,11 @@ use rowel_interpreter::operation::{OPERATIONS, Operation as Op, Word};
 use super::state::{Def, Kind, Slot, State};
 use super::{Compiler, Site};
 
+/// Operations at most of what is emitted for each path that leads to it.
+const MOST_OPERATIONS_OF_TAIL: usize = 3;
+/// Paths at most that each get a tail of their own.
+const MOST_COPIES: usize = 4;
+
 /// A path on its way to where paths meet: a block without anything in it yet.
 #[derive(Debug)]
 pub(super) struct Edge {
@@ -63,6 +68,34 @@ fn assigned_in_loops(words: &[Word]) -> BTreeMap<usize, BTreeSet<usize>> {
     loops.into_iter().map(|(head, end)| (head, within(head, end))).collect()
 }
 
+/// The places of the operations from word `start` on, if they are few and simple and the last one returns.
+fn tail_at(start: usize, words: &[Word]) -> Option<Vec<usize>> {
+    let mut tail = Vec::new();
+    let mut index = start;
+    while tail.len() < MOST_OPERATIONS_OF_TAIL {
+        let operation = Op::from_number(words.get(index)?.op()).unfused();
+        tail.push(index);
+        match operation {
+            Op::ReturnTop
+            | Op::ReturnReceiver
+            | Op::ReturnTrue
+            | Op::ReturnFalse
+            | Op::ReturnNil
+            | Op::BlockReturnTop
+            | Op::BlockReturnNil => return Some(tail),
+            Op::Pop
+            | Op::PushTemp
+            | Op::PushReceiver
+            | Op::PushInteger
+            | Op::PushTrue
+            | Op::PushFalse
+            | Op::PushNil => index += OPERATIONS[operation as usize].1,
+            _ => return None,
+        }
+    }
+    None
+}
+
 impl Compiler<'_> {
     /// Emit the words of the innermost frame from `start` on, until all paths have ended. The state is
     /// undefined then.
@@ -85,7 +118,12 @@ impl Compiler<'_> {
                 if !self.ended {
                     edges.push(self.edge());
                 }
-                self.merge(edges);
+                match tail_at(index, &words) {
+                    Some(tail) if edges.len() <= MOST_COPIES => {
+                        self.copy_tail(edges, &tail, &words)
+                    }
+                    _ => self.merge(edges),
+                }
                 continue;
             }
             if self.ended {
@@ -98,6 +136,19 @@ impl Compiler<'_> {
                 }
             }
             index = self.word_at(index, &words);
+        }
+    }
+
+    /// Emit the operations at `tail`, the last of which returns, once for each of `edges`: so a path on which
+    /// nothing was called need not write the frame because another has.
+    fn copy_tail(&mut self, edges: Vec<Edge>, tail: &[usize], words: &Rc<Vec<Word>>) {
+        for edge in edges {
+            self.resume(edge);
+            for index in tail {
+                if !self.ended {
+                    self.word_at(*index, words);
+                }
+            }
         }
     }
 

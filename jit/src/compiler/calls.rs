@@ -293,6 +293,7 @@ impl Compiler<'_> {
         let at = self.state.frames[level].offset + frame::CONTEXT as usize;
         let context = self.load(self.frame, at);
         let (married, usual) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(married);
         self.b.ins().brif(context, married, &[], usual, &[]);
         self.b.switch_to_block(married);
         // nil is old: no barrier.

@@ -302,20 +302,21 @@ impl Compiler<'_> {
             let caller = self.frame_pointer(level - 1);
             self.store(caller, self.frame, offset + frame::CALLER_FP as usize);
         }
-        let closure = match self.state.frames[level].closure {
-            Some(def) => self.oop(def),
-            None => self.constant(0),
-        };
+        let closure = self.state.frames[level].closure.map(|def| self.oop(def));
         let code = self.constant(self.state.frames[level].code.to_word());
-        let method = self.load(code, code_offset::METHOD);
-        let zero = self.constant(0);
-        for (at, value) in [
-            (frame::METHOD, method),
-            (frame::CODE, code),
-            (frame::CONTEXT, zero),
-            (frame::CLOSURE, closure),
-        ] {
-            self.store(value, self.frame, offset + at as usize);
+        let method_and_code = self.load_pair(code, code_offset::METHOD);
+        self.store_pair(method_and_code, self.frame, offset + frame::METHOD as usize);
+        match closure {
+            Some(closure) => {
+                let zero = self.constant(0);
+                self.store(zero, self.frame, offset + frame::CONTEXT as usize);
+                self.store(closure, self.frame, offset + frame::CLOSURE as usize);
+            }
+            None => {
+                let zeros = self.b.func.dfg.constants.insert(vec![0; 16].into());
+                let zeros = self.b.ins().vconst(types::I64X2, zeros);
+                self.store_pair(zeros, self.frame, offset + frame::CONTEXT as usize);
+            }
         }
         if !self.state.frames[level].receiver.stored {
             let def = self.receiver_at(level);

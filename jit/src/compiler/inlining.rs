@@ -21,6 +21,8 @@ const MOST_INLINED: usize = 300;
 const MOST_INSTRUCTIONS: usize = 2000;
 /// A method is inlined into itself so often.
 const MOST_RECURSION: usize = 2;
+/// Once more if it has so few operations.
+const MOST_OPERATIONS_OF_RECURSION: usize = 20;
 
 impl Compiler<'_> {
     /// Whether `code` is to be inlined here, with these operands.
@@ -32,7 +34,11 @@ impl Compiler<'_> {
         let size = self.operations_of(code, 0);
         let most = if takes_block { MOST_OPERATIONS_WITH_BLOCK } else { MOST_OPERATIONS };
         let recursions = self.state.frames.iter().filter(|frame| frame.code == code).count();
-        let most_recursions = if takes_block { 3 } else { MOST_RECURSION };
+        let most_recursions = if takes_block || size <= MOST_OPERATIONS_OF_RECURSION {
+            MOST_RECURSION + 1
+        } else {
+            MOST_RECURSION
+        };
         !self.only_calls
             && matches!(method.action, Action::Activate)
             && method.primitive != HANDLER_MARK

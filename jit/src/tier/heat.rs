@@ -24,7 +24,8 @@ impl Tiered {
             When::Always => true,
             _ => heat.get() >= self.thresholds.heat,
         };
-        if hot && !code.get().native.has_entries() {
+        let may = !code.get().native.stays_cold.get();
+        if hot && may && !code.get().native.has_entries() {
             self.give_entries(vm, code);
             if self.stubs.is_none() && !std::mem::replace(&mut self.wants_stubs, true) {
                 let _ = self.worker.as_ref().map(Worker::make_stubs);

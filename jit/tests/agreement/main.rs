@@ -60,7 +60,8 @@ fn way(seed: u64) -> Way {
         (1, (true, true)),
     ]);
     let tiers = [(4, before), (4, Tier::AtOnce), (1, Tier::Interpreter)];
-    Way { tier: choices.weighted(&tiers), stress, small_stack }
+    let tier = choices.weighted(&tiers);
+    Way { tier, stress, small_stack, cold_kernel: !choices.one_in(8) }
 }
 
 fn number(name: &str) -> Option<u64> {

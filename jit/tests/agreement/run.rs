@@ -38,10 +38,14 @@ pub struct Way {
     /// With a scavenge at every safepoint.
     pub stress: bool,
     pub small_stack: bool,
+    /// Whether the methods that all programs have are always interpreted: most of the time goes into compiling
+    /// them again and again.
+    pub cold_kernel: bool,
 }
 
 impl Way {
-    pub const PLAIN: Way = Way { tier: Tier::Interpreter, stress: false, small_stack: false };
+    pub const PLAIN: Way =
+        Way { tier: Tier::Interpreter, stress: false, small_stack: false, cold_kernel: true };
 }
 
 /// What came of a program.
@@ -60,7 +64,8 @@ pub fn outcome(
     mut see: impl FnMut(usize, Graph, &World),
 ) -> Option<Outcome> {
     let pages = if way.small_stack { FEW_PAGES } else { PAGES };
-    let mut world = World::new(program, pages * rowel_interpreter::stack::PAGE_BYTES)?;
+    let mut world =
+        World::new(program, pages * rowel_interpreter::stack::PAGE_BYTES, way.cold_kernel)?;
     if way.tier == Tier::AtOnce {
         attach(&mut world.vm);
     }

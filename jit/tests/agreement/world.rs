@@ -81,8 +81,8 @@ struct Maker {
 
 impl World {
     /// The world of `program`, with the method that calls it about to run; `None` when a method cannot be
-    /// encoded.
-    pub fn new(program: &Program, stack_bytes: u64) -> Option<World> {
+    /// encoded. With `cold_kernel` the methods that all programs have stay interpreted.
+    pub fn new(program: &Program, stack_bytes: u64, cold_kernel: bool) -> Option<World> {
         let options = BootstrapOptions {
             cage_bytes: 1 << 30,
             stack_bytes,
@@ -102,7 +102,7 @@ impl World {
         maker.make_classes(program);
         maker.make_specials();
         maker.make_variables();
-        maker.install(program)?;
+        maker.install(program, cold_kernel)?;
         let indices = maker.classes.iter().map(|(name, class)| {
             let index = maker.vm.heap.header(*class).hash();
             (index, *name)
@@ -312,12 +312,15 @@ impl Maker {
     }
 
     /// Make the methods and put them into their classes, and enter the one that calls the program.
-    fn install(&mut self, program: &Program) -> Option<()> {
+    fn install(&mut self, program: &Program, cold_kernel: bool) -> Option<()> {
         let mut dictionaries: Vec<(&str, Vec<(Oop, Oop)>)> = Vec::new();
         let kernel = crate::kernel::methods(program.kernel);
         let mut start = Oop::ZERO;
-        for method in kernel.iter().chain(&program.methods) {
+        for (number, method) in kernel.iter().chain(&program.methods).enumerate() {
             let oop = self.method(method)?;
+            if cold_kernel && number < kernel.len() {
+                self.vm.code_for(oop).get().native.stays_cold.set(true);
+            }
             let entry = (self.symbol(method.selector), oop);
             match dictionaries.iter_mut().find(|(class, _)| *class == method.class) {
                 Some((_, methods)) => {
