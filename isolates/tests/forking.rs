@@ -59,7 +59,7 @@ fn is_alone(vm: &mut Vm, template: &Template, handle: i64) -> bool {
 #[test]
 fn an_isolate_that_forks_is_alone_in_the_new_process_which_ends_with_it() {
     let Some(path) = real_image() else { return };
-    let template = Template::open(&path).expect("a template");
+    let template = Template::open(path).expect("a template");
     let spawner = Spawner::new();
     // Delays and budgets of others have threads, which the new process has not.
     let others: Vec<_> = (0..3)
@@ -96,7 +96,7 @@ fn an_isolate_that_forks_is_alone_in_the_new_process_which_ends_with_it() {
 #[test]
 fn a_vm_that_panics_in_a_forked_process_ends_that_process() {
     let Some(path) = real_image() else { return };
-    let template = Template::open(&path).expect("a template");
+    let template = Template::open(path).expect("a template");
     let work = |vm: &mut Vm| match fork(vm) {
         0 => panic!("on purpose"),
         pid => Outcome::normal(Value::Integer(exit_code(pid).map_or(-1, i64::from))),
@@ -110,7 +110,7 @@ fn a_vm_that_panics_in_a_forked_process_ends_that_process() {
 #[test]
 fn an_image_in_an_isolate_starts_programs_and_forks() {
     let Some(path) = real_image() else { return };
-    let template = Template::open(&path).expect("a template");
+    let template = Template::open(path).expect("a template");
     let code = "| shell copy |
         Delay startTimerEventLoop.
         ThisOSProcess startUp: true.
