@@ -194,7 +194,8 @@ impl Compiler<'_> {
         self.await_at(target, edge);
     }
 
-    fn await_at(&mut self, target: usize, edge: Edge) {
+    /// Go on at word `target`, which is further on, with `edge`.
+    pub(super) fn await_at(&mut self, target: usize, edge: Edge) {
         let body = self.bodies.last_mut().expect("a frame has a body");
         body.pending.entry(target).or_default().push(edge);
     }

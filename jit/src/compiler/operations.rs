@@ -6,6 +6,7 @@ use rowel_interpreter::native::vm_offset;
 use rowel_interpreter::operation::{OPERATIONS, Operation as Op, Word};
 
 use super::Compiler;
+use super::blocks::Edge;
 use super::state::{Def, Slot};
 
 /// Whether the operation looks at the top without taking it.
@@ -94,14 +95,18 @@ impl Compiler<'_> {
                 self.settle(1);
                 let exit = self.exit(index);
                 let condition = self.oop(def);
-                let (yes, no) = (self.vm_word(vm_offset::TRUE), self.vm_word(vm_offset::FALSE));
-                let is_true = self.b.ins().icmp(IntCC::Equal, condition, yes);
-                let is_false = self.b.ins().icmp(IntCC::Equal, condition, no);
-                let boolean = self.b.ins().bor(is_true, is_false);
-                self.go_on_if(boolean, exit);
                 self.drop_operands(1);
                 let (yes, no) = if wanted { (target, next) } else { (next, target) };
-                self.branch(is_true, yes, no);
+                for (boolean, place) in [(vm_offset::TRUE, yes), (vm_offset::FALSE, no)] {
+                    let boolean = self.vm_word(boolean);
+                    let is_it = self.b.ins().icmp(IntCC::Equal, condition, boolean);
+                    let (there, other) = (self.b.create_block(), self.b.create_block());
+                    self.b.ins().brif(is_it, there, &[], other, &[]);
+                    self.await_at(place, Edge { block: there, state: self.state.clone() });
+                    self.b.switch_to_block(other);
+                }
+                self.b.ins().jump(exit, &[]);
+                self.ended = true;
             }
         }
     }
