@@ -29,6 +29,8 @@ pub(super) struct LoopHead {
     /// The slots of the innermost frame that are block parameters.
     pub(super) parameters: Vec<usize>,
     pub(super) state: State,
+    /// Its bit in [`Slot::changed`]; 0 when there are too many loops.
+    bit: u32,
 }
 
 /// A frame's words under way.
@@ -256,7 +258,11 @@ impl Compiler<'_> {
         for (&slot, def) in parameters.iter().zip(defs) {
             self.state.top().slots[slot] = Slot::new(def);
         }
-        let head = LoopHead { block, parameters, state: self.state.clone() };
+        let bit = 1_u32.checked_shl(self.bodies[level].loops.len() as u32).unwrap_or(0);
+        for slot in &mut self.state.top().slots {
+            slot.changed &= !bit;
+        }
+        let head = LoopHead { block, parameters, state: self.state.clone(), bit };
         self.bodies[level].loops.insert(index, head);
     }
 
@@ -339,7 +345,7 @@ impl Compiler<'_> {
                 let before = head.state.frames[level].slots[slot];
                 let now = self.state.frames[level].slots[slot];
                 // What is further out no operation of the loop assigns.
-                if level == top && !is_same(before, now) {
+                if level == top && !is_same(before, now, head.bit) {
                     self.facts.any.insert((site, level, slot));
                     self.contradicted = true;
                 }
@@ -361,12 +367,12 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether a slot that no operation has assigned is what it was.
-fn is_same(before: Slot, now: Slot) -> bool {
+/// Whether a slot is what it was at the head of the loop with this bit.
+fn is_same(before: Slot, now: Slot, bit: u32) -> bool {
+    let in_frame = |def| matches!(def, Def::Oop(..) | Def::InFrame(_));
     match (before.def, now.def) {
-        (Def::Oop(a, _), Def::Oop(b, _)) => a == b || before.stored && now.stored,
-        (Def::InFrame(_), Def::Oop(..)) => now.stored,
-        (Def::Oop(..) | Def::InFrame(_), Def::InFrame(_)) => true,
+        (Def::Oop(a, _), Def::Oop(b, _)) if a == b => true,
+        (a, b) if in_frame(a) && in_frame(b) => now.changed & bit == 0 && bit != 0,
         (a, b) => a == b,
     }
 }
