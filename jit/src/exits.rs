@@ -186,6 +186,17 @@ impl Exits {
         }
     }
 
+    /// The word that the innermost frame's caller goes on at, where exit `number` leaves from something in line.
+    pub fn return_of(&self, number: usize) -> Option<Site> {
+        let exit = self.exits.get(number)?;
+        let mut reader = Reader { bytes: &self.bytes[exit.start..] };
+        (0..reader.number()).for_each(|_| drop(reader.closure()));
+        let frames: Vec<ReadFrame> =
+            (0..reader.number()).map(|_| reader.frame(&self.codes)).collect();
+        let [.., caller, _] = &frames[..] else { return None };
+        Some(Site::new(caller.code, caller.word))
+    }
+
     /// Leave at exit `number`, the unit's frame being at `fp`: all frames are complete then, and the VM's
     /// registers say where the interpreter goes on. May allocate.
     pub fn leave(&self, vm: &mut Vm, number: usize, fp: Address) {

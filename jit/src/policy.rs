@@ -16,6 +16,9 @@ pub enum When {
     Off,
     /// When they were found running often enough.
     On,
+    /// At the second call, from what was seen in the first, and at once: as `On`, for tests, in which nothing
+    /// becomes hot.
+    Early,
     /// At the first call.
     Always,
 }
@@ -110,12 +113,14 @@ pub(crate) struct Thresholds {
 
 impl Thresholds {
     const ON: Thresholds = Thresholds { heat: 2000, start: 2, turns: 100, leaves: 20 };
+    const EARLY: Thresholds = Thresholds { heat: 0, start: 2, turns: 3, leaves: 2 };
     const ALWAYS: Thresholds = Thresholds { heat: 0, start: 1, turns: 2, leaves: 2 };
 
     /// Those of a tier that compiles `when`.
     pub fn of(when: When) -> Thresholds {
         match when {
             When::Always => Thresholds::ALWAYS,
+            When::Early => Thresholds::EARLY,
             _ => Thresholds::ON,
         }
     }

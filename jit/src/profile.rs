@@ -128,6 +128,8 @@ const _: () =
 pub struct Profile {
     /// Sites whose guards have failed too often: they are compiled for any value.
     pub general: FxHashSet<Site>,
+    /// Where sends go on that are not inlined, as too much was different in what they run.
+    pub called: FxHashSet<Site>,
     /// Sites that units have left at too often once.
     left: FxHashMap<Site, u32>,
     pics: FxHashMap<Site, Box<Pic>>,
@@ -169,6 +171,7 @@ impl Profile {
     pub fn retain(&mut self, keep: &mut dyn FnMut(CodeRef) -> bool) {
         let mut kept = |site: &Site| CodeRef::from_word(site.code).is_some_and(&mut *keep);
         self.general.retain(&mut kept);
+        self.called.retain(&mut kept);
         self.left.retain(|site, _| kept(site));
         self.pics.retain(|site, _| kept(site));
         self.memos.retain(|site, _| kept(site));

@@ -172,7 +172,7 @@ impl Tier for Tiered {
         if let Some(set) = &self.stubs {
             set.stubs.attach(code);
         }
-        if self.when == When::Always {
+        if matches!(self.when, When::Always | When::Early) {
             self.give_entries(vm, code);
         }
     }

@@ -15,6 +15,15 @@ const MOST_OPERATIONS_OF_TAIL: usize = 3;
 /// Paths at most that each get a tail of their own.
 const MOST_COPIES: usize = 4;
 
+/// What is done in a loop.
+#[derive(Clone, Debug, Default)]
+struct Within {
+    /// The temporaries that are assigned.
+    assigned: BTreeSet<usize>,
+    /// Whether something is sent, for which frames may have to be in memory.
+    sends: bool,
+}
+
 /// A path on its way to where paths meet: a block without anything in it yet.
 #[derive(Debug)]
 pub(super) struct Edge {
@@ -29,6 +38,8 @@ pub(super) struct LoopHead {
     /// The slots of the innermost frame that are block parameters.
     pub(super) parameters: Vec<usize>,
     pub(super) state: State,
+    /// Its bit in [`Slot::changed`]; 0 when there are too many loops.
+    bit: u32,
 }
 
 /// A frame's words under way.
@@ -36,16 +47,16 @@ pub(super) struct LoopHead {
 pub(super) struct Body {
     pending: BTreeMap<usize, Vec<Edge>>,
     loops: BTreeMap<usize, LoopHead>,
-    /// For each head of a loop the slots that are assigned in it.
-    assigned: BTreeMap<usize, BTreeSet<usize>>,
+    /// What is done in the loop with each head.
+    within: BTreeMap<usize, Within>,
     /// Paths that have returned from the frame, its value being on top of the caller's operands.
     pub(super) returns: Vec<Edge>,
 }
 
-/// For each head of a loop among `words` the temporaries that are assigned between it and its end.
-fn assigned_in_loops(words: &[Word]) -> BTreeMap<usize, BTreeSet<usize>> {
+/// For each head of a loop among `words` what is done between it and its end.
+fn loops_within(words: &[Word]) -> BTreeMap<usize, Within> {
     let mut loops: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut stores = Vec::new();
+    let (mut stores, mut sends) = (Vec::new(), Vec::new());
     let mut index = 0;
     while index < words.len() {
         let word = words[index];
@@ -57,13 +68,17 @@ fn assigned_in_loops(words: &[Word]) -> BTreeMap<usize, BTreeSet<usize>> {
                 *end = index.max(*end);
             }
             Op::StoreTemp => stores.push((index, usize::from(word.b()))),
+            Op::Send | Op::SendPrimitive | Op::SendEvaluate => sends.push(index),
             _ => {}
         }
         index += OPERATIONS[operation as usize].1;
     }
     let within = |head: usize, end: usize| {
         let inside = stores.iter().filter(|(at, _)| (head..=end).contains(at));
-        inside.map(|(_, slot)| *slot).collect()
+        Within {
+            assigned: inside.map(|(_, slot)| *slot).collect(),
+            sends: sends.iter().any(|at| (head..=end).contains(at)),
+        }
     };
     loops.into_iter().map(|(head, end)| (head, within(head, end))).collect()
 }
@@ -102,8 +117,8 @@ impl Compiler<'_> {
     pub(super) fn body(&mut self, start: usize) {
         let code = self.state.top().code;
         let words = self.words_of(code);
-        let assigned = assigned_in_loops(&words);
-        self.bodies.push(Body { assigned, ..Body::default() });
+        let within = loops_within(&words);
+        self.bodies.push(Body { within, ..Body::default() });
         self.ended = false;
         let mut index = start;
         loop {
@@ -169,7 +184,7 @@ impl Compiler<'_> {
                 return index;
             }
         }
-        if self.bodies[level].assigned.contains_key(&index)
+        if self.bodies[level].within.contains_key(&index)
             && !self.bodies[level].loops.contains_key(&index)
         {
             self.begin_loop(index);
@@ -225,14 +240,17 @@ impl Compiler<'_> {
         // Its body may call what makes them read-only.
         self.state.writable.clear();
         let site = Site::new(self.state.top().code, index);
-        let assigned = &self.bodies[level].assigned[&index];
+        let within = self.bodies[level].within[&index].clone();
         let changes = |slot: &usize| {
             self.facts.cautious
-                || assigned.contains(slot)
+                || within.assigned.contains(slot)
                 || self.facts.any.contains(&(site, top, *slot))
         };
         let count = self.state.frames[top].slots.len();
         let parameters: Vec<usize> = (0..count).filter(changes).collect();
+        if within.sends {
+            self.save_what_stays(&parameters);
+        }
         let block = self.b.create_block();
         let mut arguments = Vec::new();
         let mut defs = Vec::new();
@@ -256,8 +274,27 @@ impl Compiler<'_> {
         for (&slot, def) in parameters.iter().zip(defs) {
             self.state.top().slots[slot] = Slot::new(def);
         }
-        let head = LoopHead { block, parameters, state: self.state.clone() };
+        let bit = 1_u32.checked_shl(self.bodies[level].loops.len() as u32).unwrap_or(0);
+        for slot in &mut self.state.top().slots {
+            slot.changed &= !bit;
+        }
+        let head = LoopHead { block, parameters, state: self.state.clone(), bit };
         self.bodies[level].loops.insert(index, head);
+    }
+
+    /// Put into the frames what a loop does not change, rather than each time round: all but these slots of the
+    /// innermost frame. What would have to be made for it stays as it is.
+    fn save_what_stays(&mut self, changing: &[usize]) {
+        let top = self.top_level();
+        for level in 0..=top {
+            for slot in 0..self.state.frames[level].slots.len() {
+                let def = self.state.frames[level].slots[slot].def;
+                let is_there = !matches!(def, Def::Float(_) | Def::Boolean(_) | Def::Closure(_));
+                if is_there && !(level == top && changing.contains(&slot)) {
+                    self.save_slot(level, slot);
+                }
+            }
+        }
     }
 
     /// Closures that exist only in part must be made before a loop that may make them.
@@ -339,7 +376,7 @@ impl Compiler<'_> {
                 let before = head.state.frames[level].slots[slot];
                 let now = self.state.frames[level].slots[slot];
                 // What is further out no operation of the loop assigns.
-                if level == top && !is_same(before, now) {
+                if level == top && !is_same(before, now, head.bit) {
                     self.facts.any.insert((site, level, slot));
                     self.contradicted = true;
                 }
@@ -361,12 +398,12 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether a slot that no operation has assigned is what it was.
-fn is_same(before: Slot, now: Slot) -> bool {
+/// Whether a slot is what it was at the head of the loop with this bit.
+fn is_same(before: Slot, now: Slot, bit: u32) -> bool {
+    let in_frame = |def| matches!(def, Def::Oop(..) | Def::InFrame(_));
     match (before.def, now.def) {
-        (Def::Oop(a, _), Def::Oop(b, _)) => a == b || before.stored && now.stored,
-        (Def::InFrame(_), Def::Oop(..)) => now.stored,
-        (Def::Oop(..) | Def::InFrame(_), Def::InFrame(_)) => true,
+        (Def::Oop(a, _), Def::Oop(b, _)) if a == b => true,
+        (a, b) if in_frame(a) && in_frame(b) => now.changed & bit == 0 && bit != 0,
         (a, b) => a == b,
     }
 }

@@ -2,11 +2,12 @@
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
+use rowel_interpreter::frame::RECEIVER;
 use rowel_interpreter::operation::Operation as Op;
 use rowel_objmem::Oop;
 use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index};
 
-use super::state::{Def, Kind};
+use super::state::{Def, Kind, Slot, slot_offset};
 use super::values::{INTEGER_TAG, TAG_MASK};
 use super::{Compiler, field};
 use crate::runtime;
@@ -131,9 +132,24 @@ impl Compiler<'_> {
         self.b.ins().bitcast(types::F64, MemFlagsData::new(), bits)
     }
 
+    /// The Float that `value` is in some frame, if it is in one: it is the same object then.
+    pub(super) fn float_in_frame(&mut self, value: Value) -> Option<Value> {
+        let offset = self.state.frames.iter().find_map(|frame| {
+            let is_it = |slot: &Slot| slot.stored && slot.def == Def::Float(value);
+            let receiver = is_it(&frame.receiver).then_some(RECEIVER as usize);
+            let slot = || frame.slots.iter().position(is_it).map(slot_offset);
+            receiver.or_else(slot).map(|offset| frame.offset + offset)
+        })?;
+        Some(self.load(self.frame, offset))
+    }
+
     /// The Float of a double: a SmallFloat, or an object.
     pub(super) fn box_float(&mut self, value: Value) -> Value {
         if let Some(&(_, oop)) = self.state.boxed.iter().find(|(float, _)| *float == value) {
+            return oop;
+        }
+        if let Some(oop) = self.float_in_frame(value) {
+            self.state.boxed.push((value, oop));
             return oop;
         }
         let bits = self.b.ins().bitcast(types::I64, MemFlagsData::new(), value);

@@ -6,7 +6,7 @@ use rowel_interpreter::returning::{HANDLER_MARK, UNWIND_MARK};
 
 use super::calls::Operands;
 use super::state::{Activation, Def, Slot, slot_offset};
-use super::{Compiler, MOST_EXTENT};
+use super::{Compiler, MOST_EXTENT, Site};
 
 /// Levels of inlining, at most.
 const MOST_LEVELS: usize = 10;
@@ -25,8 +25,8 @@ const MOST_RECURSION: usize = 2;
 const MOST_OPERATIONS_OF_RECURSION: usize = 20;
 
 impl Compiler<'_> {
-    /// Whether `code` is to be inlined here, with these operands.
-    pub(super) fn is_inlined(&mut self, code: CodeRef, operands: &Operands) -> bool {
+    /// Whether `code` is to be inlined in the place of the send at `index`, with these operands.
+    pub(super) fn is_inlined(&mut self, index: usize, code: CodeRef, operands: &Operands) -> bool {
         let method = code.get();
         let takes_block = operands.arguments.iter().chain([&operands.receiver]).any(
             |def| matches!(def, Def::Closure(number) if self.state.closures[*number].made.is_none()),
@@ -39,7 +39,9 @@ impl Compiler<'_> {
         } else {
             MOST_RECURSION
         };
+        let goes_on = Site::new(self.state.top().code, Self::after_send(index));
         !self.only_calls
+            && (takes_block || !self.profile.called.contains(&goes_on))
             && matches!(method.action, Action::Activate)
             && method.primitive != HANDLER_MARK
             && (method.primitive != UNWIND_MARK || takes_block)

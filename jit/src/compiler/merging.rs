@@ -200,6 +200,7 @@ impl Compiler<'_> {
             return;
         }
         let plans = Plans::of(&edges);
+        let floats = boxed_on_all(&edges);
         let block = self.b.create_block();
         let mut parameters: Vec<Value> = Vec::new();
         let all = plans.receivers.iter().chain(plans.slots.iter().flatten());
@@ -208,28 +209,30 @@ impl Compiler<'_> {
         for kind in kinds.into_iter().chain(made) {
             parameters.push(self.b.append_block_param(block, kind));
         }
-        let mut stored: Option<Vec<Vec<bool>>> = None;
-        let mut boxed: Option<Vec<(Value, Value)>> = None;
+        let boxed =
+            floats.iter().map(|float| (*float, self.b.append_block_param(block, types::I64)));
+        let boxed: Vec<(Value, Value)> = boxed.collect();
+        let mut slots: Option<Vec<Vec<(bool, u32)>>> = None;
         let mut writable: Option<Vec<Value>> = None;
         for edge in edges {
             self.resume(edge);
-            let arguments = self.arguments_for(&plans);
+            let mut arguments = self.arguments_for(&plans);
+            arguments.extend(floats.iter().map(|float| BlockArg::from(self.box_float(*float))));
             self.b.ins().jump(block, &arguments);
+            let of_slot = |slot: &Slot| (slot.stored, slot.changed);
             let here = self.state.frames.iter();
-            let here: Vec<Vec<bool>> =
-                here.map(|frame| frame.slots.iter().map(|slot| slot.stored).collect()).collect();
-            stored = Some(match stored {
+            let here = here.map(|frame| frame.slots.iter().map(of_slot).collect()).collect();
+            slots = Some(match slots {
                 None => here,
                 Some(before) => both(before, &here),
             });
-            boxed = Some(common(boxed, &self.state.boxed));
             writable = Some(common(writable, &self.state.writable));
         }
         self.b.switch_to_block(block);
         self.ended = false;
-        self.state.boxed = boxed.unwrap_or_default();
+        self.state.boxed = boxed;
         self.state.writable = writable.unwrap_or_default();
-        self.adopt(&plans, &parameters, &stored.unwrap_or_default());
+        self.adopt(&plans, &parameters, &slots.unwrap_or_default());
     }
 
     /// Have the path under way be as `plans` says; answers the arguments of the block where paths meet.
@@ -271,7 +274,7 @@ impl Compiler<'_> {
     }
 
     /// The state where paths have met.
-    fn adopt(&mut self, plans: &Plans, parameters: &[Value], stored: &[Vec<bool>]) {
+    fn adopt(&mut self, plans: &Plans, parameters: &[Value], common: &[Vec<(bool, u32)>]) {
         let mut parameters = parameters.iter().copied();
         let mut next = || parameters.next().expect("a value for each parameter");
         let mut def_of = |plan: Plan| match plan {
@@ -283,17 +286,18 @@ impl Compiler<'_> {
         };
         for (level, plan) in plans.receivers.iter().enumerate() {
             let stored = self.state.frames[level].receiver.stored;
-            self.state.frames[level].receiver = Slot { def: def_of(*plan), stored };
+            self.state.frames[level].receiver = Slot { stored, ..Slot::new(def_of(*plan)) };
         }
         for (level, slots) in plans.slots.iter().enumerate() {
             for (slot, plan) in slots.iter().enumerate() {
                 let def = def_of(*plan);
+                // Where each path has its value in the frame, that of the path that was taken is there.
+                let (stored, changed) = common[level][slot];
                 let stored = match plan {
-                    // As another value may be there on another path.
-                    Plan::Same(_) | Plan::InFrame(_) => stored[level][slot],
-                    _ => false,
+                    Plan::Same(_) | Plan::InFrame(_) | Plan::Oop(_) => stored,
+                    Plan::Float | Plan::Boolean => false,
                 };
-                self.state.frames[level].slots[slot] = Slot { def, stored };
+                self.state.frames[level].slots[slot] = Slot { def, stored, changed };
             }
             self.state.frames[level].laid = plans.laid[level];
         }
@@ -304,6 +308,13 @@ impl Compiler<'_> {
     }
 }
 
+/// The floats that are boxed on all of `edges`: they must remain the objects that they are there.
+fn boxed_on_all(edges: &[Edge]) -> Vec<Value> {
+    let is_boxed = |edge: &Edge, float| edge.state.boxed.iter().any(|(known, _)| *known == float);
+    let first = edges[0].state.boxed.iter().map(|(float, _)| *float);
+    first.filter(|float| edges.iter().all(|edge| is_boxed(edge, *float))).collect()
+}
+
 /// What is known on this path too of what is known on those before, if there are any.
 fn common<T: Clone + PartialEq>(before: Option<Vec<T>>, here: &[T]) -> Vec<T> {
     match before {
@@ -312,10 +323,13 @@ fn common<T: Clone + PartialEq>(before: Option<Vec<T>>, here: &[T]) -> Vec<T> {
     }
 }
 
-fn both(mut a: Vec<Vec<bool>>, b: &[Vec<bool>]) -> Vec<Vec<bool>> {
+/// For each slot whether its value is in the frame, and in which loops it may have changed, on one path or the
+/// other.
+fn both(mut a: Vec<Vec<(bool, u32)>>, b: &[Vec<(bool, u32)>]) -> Vec<Vec<(bool, u32)>> {
     for (here, other) in a.iter_mut().zip(b) {
-        for (here, other) in here.iter_mut().zip(other) {
-            *here &= *other;
+        for ((stored, changed), (other_stored, other_changed)) in here.iter_mut().zip(other) {
+            *stored &= *other_stored;
+            *changed |= *other_changed;
         }
     }
     a

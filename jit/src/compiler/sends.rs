@@ -238,7 +238,7 @@ impl Compiler<'_> {
         self.rely_on_selector(selector);
         let mut operands = self.take_operands(num_args);
         operands.arguments.remove(0);
-        if self.is_inlined(code, &operands) {
+        if self.is_inlined(index, code, &operands) {
             self.inline_method(index, code, operands);
         } else {
             self.call_code(index, code, &operands);
@@ -294,7 +294,7 @@ impl Compiler<'_> {
             }
             _ => {
                 let operands = self.take_operands(num_args);
-                if self.is_inlined(code, &operands) {
+                if self.is_inlined(index, code, &operands) {
                     self.inline_method(index, code, operands);
                 } else {
                     self.call_code(index, code, &operands);

@@ -84,15 +84,18 @@ pub(super) struct Slot {
     pub(super) def: Def,
     /// Whether the value is in the frame.
     pub(super) stored: bool,
+    /// A bit for each loop of the frame that is under way: set where the slot may have got another value since its head.
+    pub(super) changed: u32,
 }
 
 impl Slot {
     /// A slot whose value is in the frame only.
-    pub(super) const IN_FRAME: Slot = Slot { def: Def::InFrame(Kind::Any), stored: true };
+    pub(super) const IN_FRAME: Slot =
+        Slot { def: Def::InFrame(Kind::Any), stored: true, changed: u32::MAX };
 
     /// A slot with a value that is not in the frame yet.
     pub(super) fn new(def: Def) -> Slot {
-        Slot { def, stored: false }
+        Slot { def, stored: false, changed: u32::MAX }
     }
 }
 
@@ -207,11 +210,13 @@ impl State {
 
     /// Have the value `new[i]` in each place of the float `old[i]`.
     pub(super) fn replace_floats(&mut self, old: &[Value], new: &[Value]) {
-        self.each_float(|value| {
+        let replace = |value: &mut Value| {
             if let Some(place) = old.iter().position(|other| other == value) {
                 *value = new[place];
             }
-        });
+        };
+        self.each_float(replace);
+        self.boxed.iter_mut().for_each(|(float, _)| replace(float));
     }
 
     fn each_float(&mut self, mut f: impl FnMut(&mut Value)) {
@@ -231,7 +236,7 @@ impl State {
         self.writable.clear();
         for frame in &mut self.frames {
             for slot in frame.slots.iter_mut().chain(Some(&mut frame.receiver)) {
-                if let Slot { def: Def::Oop(_, kind), stored: true } = *slot {
+                if let Slot { def: Def::Oop(_, kind), stored: true, .. } = *slot {
                     slot.def = Def::InFrame(kind);
                 }
             }

@@ -12,6 +12,10 @@ use crate::policy::{MOST_COMPILATIONS, OFTEN};
 use crate::profile::Site;
 use crate::sampler::Sampler;
 
+/// After so many compilations of a unit, what it leaves from in line is called instead: it is compiled for what it
+/// sees then, and the unit no longer grows by that.
+const PATIENCE_IN_LINE: u32 = 3;
+
 impl Tiered {
     /// Native code has left: `vm` says at which exit.
     pub(super) fn note_exit(&mut self, vm: &mut Vm) {
@@ -49,6 +53,11 @@ impl Tiered {
         self.log.line(|| {
             format!("{} leaves too often, last at {}", name_of(vm, unit), listing::place(vm, site))
         });
+        if compilations >= PATIENCE_IN_LINE
+            && let Some(place) = self.units.get(number).and_then(|it| it.exits.return_of(exit))
+        {
+            self.profile.called.insert(place);
+        }
         if compilations >= MOST_COMPILATIONS {
             self.give_up(unit);
         } else {

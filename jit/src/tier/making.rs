@@ -94,7 +94,7 @@ impl Tiered {
         let recording = self.recording.as_mut();
         let counter = recording.map(|it| it.records.begin(unit, || name_of(vm, unit)));
         // What is compiled before anything is known of it will not stay.
-        let is_first = self.when == When::Always && self.units.compilations(unit) == 0;
+        let is_first = self.when != When::On && self.units.compilations(unit) == 0;
         let machine = self.machine.clone();
         let isa = if is_first { machine.quick_isa() } else { machine.isa() };
         let wants_name = self.log.wants_names() || self.dump.is_some();

@@ -59,7 +59,7 @@ fn way(seed: u64) -> Way {
         (1, (false, true)),
         (1, (true, true)),
     ]);
-    let tiers = [(4, before), (4, Tier::AtOnce), (1, Tier::Interpreter)];
+    let tiers = [(4, before), (4, Tier::AtOnce), (8, Tier::Early), (1, Tier::Interpreter)];
     let tier = choices.weighted(&tiers);
     Way { tier, stress, small_stack, cold_kernel: !choices.one_in(8) }
 }

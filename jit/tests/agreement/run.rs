@@ -27,6 +27,8 @@ pub enum Tier {
     Interpreter,
     /// Native code from the first call on, when nothing is known.
     AtOnce,
+    /// Native code from the second call on, which leaves where it sees what was not seen before.
+    Early,
     /// Most of what there is by then is compiled before these calls, with what inline caches know.
     Before([usize; 2]),
 }
@@ -66,8 +68,10 @@ pub fn outcome(
     let pages = if way.small_stack { FEW_PAGES } else { PAGES };
     let mut world =
         World::new(program, pages * rowel_interpreter::stack::PAGE_BYTES, way.cold_kernel)?;
-    if way.tier == Tier::AtOnce {
-        attach(&mut world.vm);
+    match way.tier {
+        Tier::AtOnce => attach(&mut world.vm, When::Always),
+        Tier::Early => attach(&mut world.vm, When::Early),
+        Tier::Interpreter | Tier::Before(_) => {}
     }
     world.vm.stress_scavenges = way.stress;
     let mut outcome = Outcome::default();
@@ -123,9 +127,9 @@ fn message(payload: &(dyn std::any::Any + Send)) -> String {
 /// What native code is made for: the stubs are made once for all programs.
 static HOST: LazyLock<Host> = LazyLock::new(Host::default);
 
-fn attach(vm: &mut Vm) {
+fn attach(vm: &mut Vm, when: When) {
     let host = HOST.clone();
-    let options = JitOptions { when: When::Always, host, ..JitOptions::default() };
+    let options = JitOptions { when, host, ..JitOptions::default() };
     #[cfg(not(emulated))]
     rowel_jit::Tiered::attach(vm, options).expect("a tier for this machine");
     #[cfg(emulated)]
@@ -135,7 +139,7 @@ fn attach(vm: &mut Vm) {
 /// Compile most of what has been translated, and from now on all that is.
 fn compile_most(vm: &mut Vm, choices: &mut Choices) {
     if vm.tier.is_none() {
-        attach(vm);
+        attach(vm, When::Always);
     }
     let all: Vec<CodeRef> = vm.code.iter().filter(|_| !choices.one_in(4)).collect();
     all.into_iter().for_each(|code| vm.compile_soon(code));
