@@ -274,23 +274,34 @@ impl Compiler<'_> {
         self.finish_arithmetic(index, operation, Def::Boolean(outcome), otherwise);
     }
 
-    /// `==` and `~~`. Two oops that differ may yet be one object through a forwarder.
-    pub(super) fn identical(&mut self, wanted: bool) {
+    /// `==` and `~~`, at `index`. Two oops that differ may yet be one object through a forwarder.
+    pub(super) fn identical(&mut self, index: usize, wanted: bool) {
         let (a, b) = (self.peek(1), self.peek(0));
         let outcome = match self.identity(a, b) {
             Some(outcome) => outcome,
             None => {
                 self.settle(2);
-                let (a, b, sure) = {
-                    let sure = is_immediate(a) || is_immediate(b);
-                    (self.oop(a), self.oop(b), sure)
-                };
-                Def::Boolean(self.same_object(a, b, sure))
+                let sure = is_immediate(a) || is_immediate(b);
+                let (a, b) = (self.oop(a), self.oop(b));
+                if !sure && !self.vm.heap.has_forwarders && !self.is_cautious(index) {
+                    self.need_no_forwarders(index);
+                    Def::Boolean(self.b.ins().icmp(IntCC::Equal, a, b))
+                } else {
+                    Def::Boolean(self.same_object(a, b, sure))
+                }
             }
         };
         self.drop_operands(2);
         let outcome = if wanted { outcome } else { self.negated(outcome) };
         self.push(outcome);
+    }
+
+    /// Leave before the operation at `index` when there are forwarders.
+    fn need_no_forwarders(&mut self, index: usize) {
+        let exit = self.exit(index);
+        let vm = self.vm_value();
+        let forwarders = self.load_as(types::I8, vm, vm_offset::HAS_FORWARDERS);
+        self.go_on_unless(forwarders, exit);
     }
 
     /// Whether two oops are one object; `sure` says that one of them is no pointer.
@@ -299,14 +310,15 @@ impl Compiler<'_> {
         if sure {
             return same;
         }
-        let (vm, flag) = (self.vm_value(), types::I8);
-        let forwarders = self.load_as(flag, vm, vm_offset::HAS_FORWARDERS);
-        let other = self.b.ins().bxor_imm_u(same, 1);
-        let unsure = self.b.ins().band(other, forwarders);
-        let (asks, join) = (self.b.create_block(), self.b.create_block());
+        let flag = types::I8;
+        let [differ, asks, join] = std::array::from_fn(|_| self.b.create_block());
         let outcome = self.b.append_block_param(join, flag);
         self.b.set_cold_block(asks);
-        self.b.ins().brif(unsure, asks, &[], join, &[same.into()]);
+        self.b.ins().brif(same, join, &[same.into()], differ, &[]);
+        self.b.switch_to_block(differ);
+        let vm = self.vm_value();
+        let forwarders = self.load_as(flag, vm, vm_offset::HAS_FORWARDERS);
+        self.b.ins().brif(forwarders, asks, &[], join, &[same.into()]);
         self.b.switch_to_block(asks);
         // A forwarder is an object in memory.
         let tags = self.b.ins().bor(a, b);

@@ -37,7 +37,7 @@ impl Compiler<'_> {
             (number::NEW, 0) => self.new_object(index, class),
             (number::NEW_WITH_SIZE, 1) => self.new_sized(index, class),
             (number::IDENTICAL, 1) => {
-                self.identical(true);
+                self.identical(index, true);
                 true
             }
             (number::BIT_XOR, 1) if class == INTEGER => self.bit_xor(index),

@@ -194,8 +194,8 @@ impl Compiler<'_> {
             | Op::GreaterOrEqual
             | Op::Equal
             | Op::NotEqual => self.compute(index, operation, word),
-            Op::Identical => self.identical(true),
-            Op::NotIdentical => self.identical(false),
+            Op::Identical => self.identical(index, true),
+            Op::NotIdentical => self.identical(index, false),
             Op::At | Op::AtPut | Op::Size => {
                 let num_args = match operation {
                     Op::At => 1,
