@@ -8,12 +8,10 @@ use rowel_objmem::Oop;
 use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index};
 
 use super::state::{Def, Kind, Slot, slot_offset};
-use super::values::{INTEGER_TAG, TAG_MASK};
+use super::values::{FLOAT_TAG, INTEGER_TAG, TAG_MASK};
 use super::{Compiler, field};
 use crate::runtime;
 
-/// The tag of a SmallFloat.
-const FLOAT_TAG: i64 = SMALL_FLOAT_CLASS_INDEX as i64;
 /// What a SmallFloat's bits are less than those of its double, rotated by one.
 const EXPONENT_OFFSET: i64 = 896 << 53;
 /// Integers beyond this are not all doubles.
@@ -55,8 +53,7 @@ impl Compiler<'_> {
                 self.b.ins().band(x, y)
             }
         };
-        let tag = self.b.ins().band_imm_u(both, TAG_MASK);
-        let integers = self.b.ins().icmp_imm_u(IntCC::Equal, tag, INTEGER_TAG);
+        let integers = self.has_tag(both, INTEGER_TAG);
         self.go_on_unless(integers, other);
     }
 
@@ -95,7 +92,7 @@ impl Compiler<'_> {
         let result = self.b.append_block_param(join, types::F64);
         let (small, rest) = (self.b.create_block(), self.b.create_block());
         let tag = self.b.ins().band_imm_u(oop, TAG_MASK);
-        let is_small = self.b.ins().icmp_imm_u(IntCC::Equal, tag, FLOAT_TAG);
+        let is_small = self.has_tag(oop, FLOAT_TAG);
         self.b.ins().brif(is_small, small, &[], rest, &[]);
         self.b.switch_to_block(small);
         let value = self.small_float(oop);
@@ -103,7 +100,7 @@ impl Compiler<'_> {
         self.b.switch_to_block(rest);
         self.b.set_cold_block(rest);
         let (integer, boxed) = (self.b.create_block(), self.b.create_block());
-        let is_integer = self.b.ins().icmp_imm_u(IntCC::Equal, tag, INTEGER_TAG);
+        let is_integer = self.has_tag(oop, INTEGER_TAG);
         self.b.ins().brif(is_integer, integer, &[], boxed, &[]);
         self.b.switch_to_block(integer);
         let number = self.b.ins().sshr_imm_s(oop, 3);

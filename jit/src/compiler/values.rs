@@ -6,6 +6,7 @@ use rowel_interpreter::frame;
 use rowel_interpreter::native::vm_offset;
 use rowel_objmem::Oop;
 use rowel_objmem::header::CLASS_INDEX_MASK;
+use rowel_objmem::layout::SMALL_FLOAT_CLASS_INDEX;
 
 use super::state::{Def, Kind, Slot, slot_offset};
 use super::{Compiler, SEND_WORDS};
@@ -16,6 +17,11 @@ pub(super) const TAG_MASK: i64 = 7;
 pub(super) const INTEGER_TAG: i64 = 1;
 /// The tag of a Character.
 pub(super) const CHARACTER_TAG: i64 = 2;
+/// The tag of a SmallFloat.
+pub(super) const FLOAT_TAG: i64 = 4;
+/// The tags of immediates, which are the class indices of their classes too.
+const TAGS: [i64; 3] = [INTEGER_TAG, CHARACTER_TAG, FLOAT_TAG];
+const _: () = assert!(FLOAT_TAG == SMALL_FLOAT_CLASS_INDEX as i64);
 
 impl Compiler<'_> {
     /// `def` as an oop.
@@ -128,10 +134,14 @@ impl Compiler<'_> {
             return;
         }
         let oop = self.oop(def);
-        let tag = self.b.ins().band_imm_u(oop, TAG_MASK);
-        let is = self.b.ins().icmp_imm_u(IntCC::Equal, tag, INTEGER_TAG);
+        let is = self.has_tag(oop, INTEGER_TAG);
         self.go_on_if(is, other);
         self.state.refine(oop, Kind::Integer);
+    }
+
+    /// Not 0 where `oop` has `tag`: as each tag is a bit of its own, that alone is looked at.
+    pub(super) fn has_tag(&mut self, oop: Value, tag: i64) -> Value {
+        self.b.ins().band_imm_u(oop, tag)
     }
 
     /// Go on in a new block if `condition` holds; else at `other`.
@@ -179,11 +189,11 @@ impl Compiler<'_> {
             return;
         }
         let oop = self.oop(def);
-        let tag = self.b.ins().band_imm_u(oop, TAG_MASK);
-        if (1..8).contains(&class) {
-            let is = self.b.ins().icmp_imm_u(IntCC::Equal, tag, i64::from(class));
+        if TAGS.contains(&i64::from(class)) {
+            let is = self.has_tag(oop, i64::from(class));
             self.go_on_if(is, other);
         } else {
+            let tag = self.b.ins().band_imm_u(oop, TAG_MASK);
             self.go_on_unless(tag, other);
             let index = self.pointer_class(oop);
             let is = self.b.ins().icmp_imm_u(IntCC::Equal, index, i64::from(class));
