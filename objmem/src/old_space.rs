@@ -20,7 +20,7 @@ pub const GROWTH_BYTES: u64 = 4 << 20;
 /// Bytes by which old space grows at most, unless one object needs more.
 const MOST_GROWTH_BYTES: u64 = 64 << 20;
 /// Bytes by which old space grows at least before a full collection is due, unless its limit is low.
-const LEAST_FULL_THRESHOLD: u64 = 32 << 20;
+const LEAST_FULL_THRESHOLD: u64 = 64 << 20;
 /// Where the limit is low, it is this part of it.
 const FULL_THRESHOLD_PART: u64 = 8;
 /// Objects of fewer bytes are cut from the buffer.

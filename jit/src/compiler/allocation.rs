@@ -4,7 +4,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use rowel_interpreter::native::vm_offset;
 use rowel_interpreter::operation::Word;
-use rowel_objmem::header::Header;
+use rowel_objmem::header::{FORMAT_SHIFT, Header, SLOTS_SHIFT, WORD};
 use rowel_objmem::layout::class_index;
 use rowel_objmem::{ClassIndex, Format};
 
@@ -52,12 +52,92 @@ impl Compiler<'_> {
         let count = self.number(size);
         let few = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, count, MOST_ELEMENTS);
         self.go_on_if(few, otherwise.block());
-        let (vm, shape) = (self.vm_value(), self.shape(class, format));
-        let object =
-            self.helper(runtime::allocate_elements as *const () as usize, &[vm, shape, count]);
-        self.go_on_if(object, otherwise.block());
+        let object = self.allocate_elements(class, format, count, otherwise.block());
         self.finish(index, 2, Def::Oop(object, Kind::Class(class)), otherwise);
         true
+    }
+
+    /// A new object of `count` elements, nil or zero: in line where they are few; at `other` when there is no memory.
+    fn allocate_elements(
+        &mut self,
+        class: u32,
+        format: Format,
+        count: Value,
+        other: Block,
+    ) -> Value {
+        let [fits, usual, rest, join] = std::array::from_fn(|_| self.b.create_block());
+        let object = self.b.append_block_param(join, types::I64);
+        let slots = if format.is_bytes() {
+            let up = self.b.ins().iadd_imm_s(count, 7);
+            self.b.ins().ushr_imm_u(up, 3)
+        } else {
+            count
+        };
+        let few = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, slots, MOST_SLOTS as i64);
+        self.b.ins().brif(few, fits, &[], rest, &[]);
+        self.b.switch_to_block(fits);
+        let one = self.constant(1);
+        let room = self.b.ins().umax(slots, one);
+        let next = self.vm_word(vm_offset::EDEN_NEXT);
+        let first = self.b.ins().iadd_imm_s(next, WORD as i64);
+        let bytes = self.b.ins().ishl_imm_u(room, 3);
+        let end = self.b.ins().iadd(first, bytes);
+        let limit = self.vm_word(vm_offset::EDEN_LIMIT);
+        let has_room = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, limit);
+        self.b.ins().brif(has_room, usual, &[], rest, &[]);
+        self.b.switch_to_block(usual);
+        let vm = self.vm_value();
+        self.store(end, vm, vm_offset::EDEN_NEXT);
+        let header = self.header_of(class, format, slots, count);
+        let address = self.address(next);
+        self.store(header, address, 0);
+        self.fill_elements(format, first, end, join, next);
+        self.b.switch_to_block(rest);
+        self.b.set_cold_block(rest);
+        let (vm, shape) = (self.vm_value(), self.shape(class, format));
+        let function = runtime::allocate_elements as *const () as usize;
+        let made = self.helper(function, &[vm, shape, count]);
+        self.b.ins().brif(made, join, &[made.into()], other, &[]);
+        self.b.switch_to_block(join);
+        object
+    }
+
+    /// The header of an object of so many slots, fewer than overflow, and elements.
+    fn header_of(&mut self, class: u32, format: Format, slots: Value, count: Value) -> Value {
+        let bare = Header::new(0, format.for_elements(0), ClassIndex(class));
+        let size = self.b.ins().ishl_imm_u(slots, i64::from(SLOTS_SHIFT));
+        let header = self.b.ins().bor_imm_u(size, bare.0 as i64);
+        if !format.is_bytes() {
+            return header;
+        }
+        // The low bits of a byte format count the unused bytes of the last slot.
+        let unused = self.b.ins().ineg(count);
+        let unused = self.b.ins().band_imm_u(unused, 7);
+        let unused = self.b.ins().ishl_imm_u(unused, i64::from(FORMAT_SHIFT));
+        self.b.ins().bor(header, unused)
+    }
+
+    /// Fill what is from `first` to `end` in eden, by two words, and go to `join` with `object`: the word after it
+    /// is nobody's yet.
+    fn fill_elements(
+        &mut self,
+        format: Format,
+        first: Value,
+        end: Value,
+        join: Block,
+        object: Value,
+    ) {
+        let fill = if format.is_bytes() { self.constant(0) } else { self.vm_word(vm_offset::NIL) };
+        let pair = self.b.ins().splat(types::I64X2, fill);
+        let again = self.b.create_block();
+        let at = self.b.append_block_param(again, types::I64);
+        self.b.ins().jump(again, &[first.into()]);
+        self.b.switch_to_block(again);
+        let address = self.address(at);
+        self.store_pair(pair, address, 0);
+        let next = self.b.ins().iadd_imm_s(at, 2 * WORD as i64);
+        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, next, end);
+        self.b.ins().brif(more, again, &[next.into()], join, &[object.into()]);
     }
 
     /// Class index and format as the runtime takes them.
