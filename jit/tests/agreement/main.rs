@@ -41,7 +41,7 @@ use run::{Tier, Way, disagreement};
 use syntax::{Program, Set};
 
 /// Programs in a usual run.
-const USUALLY: u64 = if cfg!(emulated) { 300 } else { 2000 };
+const USUALLY: u64 = if cfg!(emulated) { 300 } else { 4000 };
 /// Disagreements after which a process runs no more programs.
 const ENOUGH: usize = 3;
 /// The test below.
