@@ -61,7 +61,14 @@ fn methods_answer_what_they_should_in_every_mode() {
         // From the end, so that the places of earlier ones stay.
         for case in cases.iter().rev() {
             let plain = outcome(case, Mode::Plain);
-            for mode in [Mode::SmallStack, Mode::Stress, Mode::Native, Mode::NativeStress] {
+            let modes = [
+                Mode::SmallStack,
+                Mode::Stress,
+                Mode::Native,
+                Mode::NativeEarly,
+                Mode::NativeStress,
+            ];
+            for mode in modes {
                 let other = outcome(case, mode);
                 if other != plain {
                     wrong.push(format!("{}: {mode:?} gives {other}, not {plain}", case.name));

@@ -25,7 +25,9 @@ pub enum Mode {
     Stress,
     /// With native code from the first call on.
     Native,
-    /// So, with a scavenge at every safepoint.
+    /// With native code from the second call on, which leaves where it meets what the first has not shown.
+    NativeEarly,
+    /// With native code from the first call on, and a scavenge at every safepoint.
     NativeStress,
 }
 
@@ -109,9 +111,14 @@ impl World {
         let zone = heap.stack_zone();
         let names = HashMap::new;
         let mut vm = Vm::new(heap, zone);
-        if matches!(mode, Mode::Native | Mode::NativeStress) {
+        let when = match mode {
+            Mode::Native | Mode::NativeStress => Some(When::Always),
+            Mode::NativeEarly => Some(When::Early),
+            Mode::Plain | Mode::SmallStack | Mode::Stress => None,
+        };
+        if let Some(when) = when {
             let host = HOST.with(Host::clone);
-            let options = JitOptions { when: When::Always, host, ..JitOptions::default() };
+            let options = JitOptions { when, host, ..JitOptions::default() };
             #[cfg(not(emulated))]
             rowel_jit::Tiered::attach(&mut vm, options).map_err(|error| error.to_string())?;
             #[cfg(emulated)]

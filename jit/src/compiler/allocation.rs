@@ -83,7 +83,8 @@ impl Compiler<'_> {
         let bytes = self.b.ins().ishl_imm_u(room, 3);
         let end = self.b.ins().iadd(first, bytes);
         let limit = self.vm_word(vm_offset::EDEN_LIMIT);
-        let has_room = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, limit);
+        // A word more than it takes, which may be filled too.
+        let has_room = self.b.ins().icmp(IntCC::UnsignedLessThan, end, limit);
         self.b.ins().brif(has_room, usual, &[], rest, &[]);
         self.b.switch_to_block(usual);
         let vm = self.vm_value();

@@ -133,7 +133,9 @@ impl Compiler<'_> {
                 if !self.ended {
                     edges.push(self.edge());
                 }
-                match tail_at(index, &words) {
+                let within = &self.bodies[level].within;
+                let is_plain = |tail: &Vec<usize>| !tail.iter().any(|at| within.contains_key(at));
+                match tail_at(index, &words).filter(is_plain) {
                     Some(tail) if edges.len() <= MOST_COPIES => {
                         self.copy_tail(edges, &tail, &words)
                     }

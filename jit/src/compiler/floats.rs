@@ -140,6 +140,17 @@ impl Compiler<'_> {
         Some(self.load(self.frame, offset))
     }
 
+    /// The bits of a double as a SmallFloat has them above its tag, and whether it can be one.
+    pub(super) fn small_float_bits(&mut self, value: Value) -> (Value, Value) {
+        let bits = self.b.ins().bitcast(types::I64, MemFlagsData::new(), value);
+        let rotated = self.b.ins().rotl_imm_u(bits, 1);
+        let shifted = self.b.ins().iadd_imm_s(rotated, -EXPONENT_OFFSET);
+        // In range it has no bits where the tag goes, and is neither of the values that stand for zeros.
+        let less = self.b.ins().iadd_imm_s(shifted, -2);
+        let fits = self.b.ins().icmp_imm_s(IntCC::UnsignedLessThan, less, (1 << 61) - 2);
+        (shifted, fits)
+    }
+
     /// The Float of a double: a SmallFloat, or an object.
     pub(super) fn box_float(&mut self, value: Value) -> Value {
         if let Some(&(_, oop)) = self.state.boxed.iter().find(|(float, _)| *float == value) {
@@ -149,12 +160,7 @@ impl Compiler<'_> {
             self.state.boxed.push((value, oop));
             return oop;
         }
-        let bits = self.b.ins().bitcast(types::I64, MemFlagsData::new(), value);
-        let rotated = self.b.ins().rotl_imm_u(bits, 1);
-        let shifted = self.b.ins().iadd_imm_s(rotated, -EXPONENT_OFFSET);
-        // In range it has no bits where the tag goes, and is neither of the values that stand for zeros.
-        let less = self.b.ins().iadd_imm_s(shifted, -2);
-        let fits = self.b.ins().icmp_imm_s(IntCC::UnsignedLessThan, less, (1 << 61) - 2);
+        let (shifted, fits) = self.small_float_bits(value);
         let join = self.b.create_block();
         let result = self.b.append_block_param(join, types::I64);
         let (usual, rest) = (self.b.create_block(), self.b.create_block());
@@ -166,6 +172,7 @@ impl Compiler<'_> {
         self.b.switch_to_block(rest);
         self.b.set_cold_block(rest);
         let vm = self.vm_value();
+        let bits = self.b.ins().bitcast(types::I64, MemFlagsData::new(), value);
         let boxed = self.helper(runtime::float as *const () as usize, &[vm, bits]);
         self.b.ins().jump(join, &[boxed.into()]);
         self.b.switch_to_block(join);

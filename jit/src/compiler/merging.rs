@@ -67,6 +67,8 @@ impl Plan {
 struct Plans {
     receivers: Vec<Plan>,
     slots: Vec<Vec<Plan>>,
+    /// Of what each closure has copied.
+    copied: Vec<Vec<Plan>>,
     /// Whether each closure is made on all paths.
     made: Vec<bool>,
     laid: Vec<bool>,
@@ -110,6 +112,18 @@ impl Plans {
                 (0..count).map(all).collect()
             })
             .collect();
+        let copied_by = |number: usize| {
+            let is_gone = edges.iter().any(|edge| edge.state.closures[number].gone);
+            let of_place = |place: usize| {
+                if is_gone {
+                    return Plan::Same(first.closures[number].copied[place]);
+                }
+                let of_edge = |edge: &Edge| Slot::new(edge.state.closures[number].copied[place]);
+                Plan::of(&edges.iter().map(of_edge).collect::<Vec<Slot>>())
+            };
+            (0..first.closures[number].copied.len()).map(of_place).collect()
+        };
+        let copied: Vec<Vec<Plan>> = (0..closures).map(copied_by).collect();
         let mut made: Vec<bool> = (0..closures)
             .map(|number| {
                 let mut all = edges.iter().map(|edge| &edge.state.closures[number]);
@@ -128,8 +142,17 @@ impl Plans {
                 }
             }
         }
+        for edge in edges {
+            for (closure, plans) in edge.state.closures.iter().zip(&copied) {
+                for (def, plan) in closure.copied.iter().zip(plans) {
+                    if let Plan::Oop(_) = plan {
+                        edge.state.will_make(*def, &mut made, &mut laid);
+                    }
+                }
+            }
+        }
         while first.spread(&mut made, &mut laid) {}
-        Plans { receivers, slots, made, laid }
+        Plans { receivers, slots, copied, made, laid }
     }
 }
 
@@ -203,7 +226,8 @@ impl Compiler<'_> {
         let floats = boxed_on_all(&edges);
         let block = self.b.create_block();
         let mut parameters: Vec<Value> = Vec::new();
-        let all = plans.receivers.iter().chain(plans.slots.iter().flatten());
+        let places = plans.slots.iter().chain(&plans.copied).flatten();
+        let all = plans.receivers.iter().chain(places);
         let kinds: Vec<Type> = all.filter_map(|plan| plan.parameter()).collect();
         let made = plans.made.iter().filter(|made| **made).map(|_| types::I64);
         for kind in kinds.into_iter().chain(made) {
@@ -257,6 +281,14 @@ impl Compiler<'_> {
                 }
             }
         }
+        for (number, copied) in plans.copied.iter().enumerate() {
+            for (place, plan) in copied.iter().enumerate() {
+                if plan.parameter().is_some() {
+                    let def = self.state.closures[number].copied[place];
+                    arguments.push(self.as_planned(*plan, def).into());
+                }
+            }
+        }
         for (number, made) in plans.made.iter().enumerate() {
             if *made {
                 arguments.push(self.closure_oop(number).into());
@@ -302,6 +334,9 @@ impl Compiler<'_> {
             self.state.frames[level].laid = plans.laid[level];
         }
         self.state.closures.truncate(plans.made.len());
+        for (closure, plans) in self.state.closures.iter_mut().zip(&plans.copied) {
+            closure.copied = plans.iter().map(|plan| def_of(*plan)).collect();
+        }
         for (number, made) in plans.made.iter().enumerate() {
             self.state.closures[number].made = made.then(&mut next);
         }

@@ -3,7 +3,7 @@
 use rowel_interpreter::code::{Action, CodeRef};
 use rowel_interpreter::lookup::Lookup;
 use rowel_interpreter::operation::{Word, selector};
-use rowel_objmem::layout::{SMALL_FLOAT_CLASS_INDEX, class_index, special};
+use rowel_objmem::layout::{class_index, special};
 use rowel_objmem::{ClassIndex, Oop};
 
 use super::blocks::Edge;
@@ -133,7 +133,8 @@ impl Compiler<'_> {
             Def::Nil => self.class_of(self.vm.heap.nil()),
             Def::True => self.class_of(self.vm.heap.true_object()),
             Def::False => self.class_of(self.vm.heap.false_object()),
-            Def::Float(_) => SMALL_FLOAT_CLASS_INDEX,
+            // Whether it is an immediate depends on its value.
+            Def::Float(_) => return None,
             def => match def.kind() {
                 Kind::Integer => 1,
                 Kind::Class(class) => class,

@@ -100,6 +100,9 @@ impl Compiler<'_> {
     pub(super) fn settle(&mut self, count: usize) {
         for depth in 0..count {
             if let Def::Closure(number) = self.peek(depth) {
+                if self.state.closures[number].made.is_none() {
+                    self.exit_here = None;
+                }
                 self.closure_oop(number);
             }
         }
@@ -187,6 +190,10 @@ impl Compiler<'_> {
         };
         if known {
             return;
+        }
+        if let (Def::Float(value), SMALL_FLOAT_CLASS_INDEX) = (def, class) {
+            let (_, fits) = self.small_float_bits(value);
+            return self.go_on_if(fits, other);
         }
         let oop = self.oop(def);
         if TAGS.contains(&i64::from(class)) {
